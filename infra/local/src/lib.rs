@@ -1,0 +1,1 @@
+//! All of Tollgate on one machine.

@@ -1,0 +1,1 @@
+//! Twilio's API in memory: state, clock, traffic, callbacks and faults on demand.

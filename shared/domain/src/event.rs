@@ -1,0 +1,121 @@
+//! Our events: facts about a tenant, written with the state change that made them true.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountSid, CallSid, EventId, TenantId};
+use crate::money;
+use crate::tenant::Hold;
+
+/// One event, as it travels on the bus (the envelope's `detail`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Consumers drop an id that they have seen.
+    pub id: EventId,
+    /// Version of this schema.
+    pub version: u32,
+    /// When the fact became true.
+    pub occurred_at: Timestamp,
+    /// Whose fact it is.
+    pub tenant_id: TenantId,
+    /// Grows per tenant and kind of state; consumers drop older ones.
+    pub seq: u64,
+    /// What brought it about: a request id, a message id, a function's name.
+    pub cause: String,
+    /// The fact.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// Schema version of `Event`.
+pub const EVENT_VERSION: u32 = 1;
+
+/// The fact and its data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum Fact {
+    /// A tenant was accepted.
+    #[serde(rename = "tenant.requested")]
+    TenantRequested {
+        /// The client's name.
+        name: String,
+    },
+    /// A tenant is in service.
+    #[serde(rename = "tenant.provisioned")]
+    TenantProvisioned {
+        /// Its subaccount.
+        account_sid: AccountSid,
+    },
+    /// Provisioning was given up.
+    #[serde(rename = "tenant.provisioning_failed")]
+    TenantProvisioningFailed {
+        /// Stable code.
+        code: String,
+    },
+    /// A tenant's standing changed.
+    #[serde(rename = "tenant.standing_changed")]
+    StandingChanged {
+        /// Before.
+        from: String,
+        /// After.
+        to: String,
+        /// Balance at that moment.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// A hold was placed or lifted.
+    #[serde(rename = "tenant.hold_changed")]
+    HoldChanged {
+        /// Which.
+        hold: Hold,
+        /// Does it stand now?
+        placed: bool,
+        /// Why.
+        reason: String,
+    },
+    /// Twilio was seen to have the subaccount suspended and no call live.
+    #[serde(rename = "tenant.suspended")]
+    TenantSuspended {
+        /// Calls that were ended.
+        calls_ended: Vec<CallSid>,
+    },
+    /// Twilio was seen to have the subaccount active again.
+    #[serde(rename = "tenant.reactivated")]
+    TenantReactivated {},
+    /// Money came in.
+    #[serde(rename = "wallet.topped_up")]
+    WalletToppedUp {
+        /// How much.
+        #[serde(with = "money::text")]
+        amount: Decimal,
+        /// Balance after it.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// A day of usage cannot be booked yet.
+    #[serde(rename = "usage.held")]
+    UsageHeld {
+        /// GMT day.
+        day: jiff::civil::Date,
+        /// Stable code of the cause.
+        code: String,
+    },
+}
+
+impl Fact {
+    /// The event's name: a noun and a past participle.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::TenantRequested { .. } => "tenant.requested",
+            Self::TenantProvisioned { .. } => "tenant.provisioned",
+            Self::TenantProvisioningFailed { .. } => "tenant.provisioning_failed",
+            Self::StandingChanged { .. } => "tenant.standing_changed",
+            Self::HoldChanged { .. } => "tenant.hold_changed",
+            Self::TenantSuspended { .. } => "tenant.suspended",
+            Self::TenantReactivated {} => "tenant.reactivated",
+            Self::WalletToppedUp { .. } => "wallet.topped_up",
+            Self::UsageHeld { .. } => "usage.held",
+        }
+    }
+}

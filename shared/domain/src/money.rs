@@ -1,0 +1,296 @@
+//! Amounts, their exact parsing and the one rounding function.
+//!
+//! The ledger keeps nine decimals. A cost has at most ten decimals and a multiplier at most four, both
+//! bounded in size, so that their product always fits a `Decimal` exactly: rust_decimal would round a
+//! product that does not fit, silently.
+
+use std::fmt;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+
+/// Decimals that ledger amounts carry.
+pub const LEDGER_SCALE: u32 = 9;
+/// Decimals a cost from Twilio may carry (five are usual).
+pub const COST_SCALE_MAX: u32 = 10;
+/// A single cost or charge stays below this many currency units; more is a fault, not a sale.
+pub const AMOUNT_MAX: i64 = 1_000_000_000;
+/// Balances and totals stay below this, so that nine decimals always fit.
+pub const BALANCE_MAX: i64 = 1_000_000_000_000_000_000;
+
+/// What is wrong with an amount. All of them are refusals: nothing is guessed or rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// Not a plain decimal number.
+    #[error("not a decimal number")]
+    NotANumber,
+    /// More digits than can be kept exactly.
+    #[error("more digits than can be kept exactly")]
+    TooPrecise,
+    /// Too large.
+    #[error("amount out of range")]
+    OutOfRange,
+    /// Not an ISO 4217 currency code.
+    #[error("not an ISO 4217 currency")]
+    UnknownCurrency,
+    /// Amounts of different currencies met.
+    #[error("currencies differ")]
+    CurrencyMismatch,
+}
+
+/// An ISO 4217 currency.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// US dollar, Twilio's usual currency.
+    pub const USD: Self = Self(iso_currency::Currency::USD);
+
+    /// Reads a code in either case: Twilio writes `USD` on calls and `usd` on usage records.
+    pub fn parse(code: &str) -> Result<Self, MoneyError> {
+        if code.len() != 3 || !code.is_ascii() {
+            return Err(MoneyError::UnknownCurrency);
+        }
+        iso_currency::Currency::from_code(&code.to_ascii_uppercase())
+            .map(Self)
+            .ok_or(MoneyError::UnknownCurrency)
+    }
+
+    /// The upper-case code.
+    pub fn code(self) -> &'static str {
+        self.0.code()
+    }
+
+    /// Decimals of the minor unit: 2 for USD, 0 for JPY.
+    pub fn minor_scale(self) -> u32 {
+        self.0.exponent().map_or(2, u32::from)
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = MoneyError;
+
+    fn try_from(code: String) -> Result<Self, MoneyError> {
+        Self::parse(&code)
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> String {
+        currency.code().to_owned()
+    }
+}
+
+/// The one rounding function: midpoint away from zero.
+///
+/// Applied to cumulative amounts and where money enters or leaves, never to a difference.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one rounding function"
+)]
+pub fn round(value: Decimal, scale: u32) -> Decimal {
+    value.round_dp_with_strategy(scale, RoundingStrategy::MidpointAwayFromZero)
+}
+
+/// Reads a decimal number exactly or refuses it: optional minus, digits, fraction, exponent.
+///
+/// `Decimal::from_str` would round long input and accept `1_000`.
+pub fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+        None => (text, 0),
+    };
+    let digits = mantissa.strip_prefix('-').unwrap_or(mantissa);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(fraction) {
+        return Err(MoneyError::NotANumber);
+    }
+    let value = Decimal::from_str_exact(mantissa).map_err(|_| MoneyError::TooPrecise)?;
+    shift(value, exponent)
+}
+
+fn parse_exponent(text: &str) -> Result<i32, MoneyError> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || digits.len() > 2 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(MoneyError::NotANumber);
+    }
+    text.parse().map_err(|_| MoneyError::NotANumber)
+}
+
+fn shift(value: Decimal, exponent: i32) -> Result<Decimal, MoneyError> {
+    let mut value = value.normalize();
+    if exponent <= 0 {
+        value
+            .set_scale(value.scale() + exponent.unsigned_abs())
+            .map_err(|_| MoneyError::TooPrecise)?;
+        return Ok(value);
+    }
+    for _ in 0..exponent {
+        value = value
+            .checked_mul(Decimal::TEN)
+            .ok_or(MoneyError::OutOfRange)?;
+    }
+    Ok(value.normalize())
+}
+
+/// Reads a cost or an amount that someone hands in: exact, bounded in size and decimals.
+pub fn parse_amount(text: &str) -> Result<Decimal, MoneyError> {
+    let value = parse_decimal(text)?;
+    check_amount(value)?;
+    Ok(value)
+}
+
+/// Holds an amount against the bounds that keep later arithmetic exact.
+pub fn check_amount(value: Decimal) -> Result<(), MoneyError> {
+    if value.abs() >= Decimal::from(AMOUNT_MAX) {
+        return Err(MoneyError::OutOfRange);
+    }
+    if value.normalize().scale() > COST_SCALE_MAX {
+        return Err(MoneyError::TooPrecise);
+    }
+    Ok(())
+}
+
+/// Adds ledger amounts, refusing what would no longer fit exactly.
+pub fn add(left: Decimal, right: Decimal) -> Result<Decimal, MoneyError> {
+    let sum = left.checked_add(right).ok_or(MoneyError::OutOfRange)?;
+    if sum.abs() >= Decimal::from(BALANCE_MAX) {
+        return Err(MoneyError::OutOfRange);
+    }
+    Ok(sum)
+}
+
+/// Sums ledger amounts.
+pub fn sum(values: impl IntoIterator<Item = Decimal>) -> Result<Decimal, MoneyError> {
+    values.into_iter().try_fold(Decimal::ZERO, add)
+}
+
+/// The canonical text of an amount in our JSON: no exponent, no trailing zeros, no minus zero.
+pub fn to_text(value: Decimal) -> String {
+    let value = value.normalize();
+    if value.is_zero() {
+        "0".to_owned()
+    } else {
+        value.to_string()
+    }
+}
+
+/// Serde for our own JSON and items, where an amount is always a string: `#[serde(with = "money::text")]`.
+pub mod text {
+    use rust_decimal::Decimal;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    /// Writes the canonical text.
+    pub fn serialize<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::to_text(*value))
+    }
+
+    /// Reads it back exactly.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        super::parse_decimal(&text).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rounding_takes_the_midpoint_away_from_zero() {
+        for (value, expected) in [
+            ("0.5", "1"),
+            ("1.5", "2"),
+            ("2.5", "3"),
+            ("-2.5", "-3"),
+            ("2.4999", "2"),
+        ] {
+            assert_eq!(to_text(round(parse_decimal(value).unwrap(), 0)), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_exactly_or_refused() {
+        for (text, expected) in [
+            ("-0.0075", "-0.0075"),
+            ("1e-7", "0.0000001"),
+            ("2192.84855", "2192.84855"),
+            ("-0", "0"),
+            ("1E+3", "1000"),
+            ("12.50", "12.5"),
+        ] {
+            assert_eq!(
+                parse_decimal(text).map(to_text),
+                Ok(expected.to_owned()),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "NaN",
+            "inf",
+            "1_000",
+            " 1",
+            "+1",
+            "1.",
+            ".5",
+            "--1",
+            "1e",
+            "1e999",
+            "\u{2212}1",
+            "0x10",
+            "1,5",
+        ] {
+            assert!(parse_decimal(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            parse_decimal(&"1234567890".repeat(4)),
+            Err(MoneyError::TooPrecise)
+        );
+        assert_eq!(
+            parse_decimal(&format!("0.{}1", "0".repeat(30))),
+            Err(MoneyError::TooPrecise)
+        );
+        assert_eq!(parse_amount("1000000000"), Err(MoneyError::OutOfRange));
+        assert_eq!(parse_amount("0.00000000001"), Err(MoneyError::TooPrecise));
+    }
+
+    #[test]
+    fn currencies_know_their_minor_unit() {
+        assert_eq!(Currency::parse("usd"), Ok(Currency::USD));
+        assert_eq!(Currency::parse("JPY").unwrap().minor_scale(), 0);
+        assert_eq!(Currency::parse("KWD").unwrap().minor_scale(), 3);
+        assert!(Currency::parse("us").is_err());
+        assert!(Currency::parse("ZZZ").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips(mantissa in -1_000_000_000_000_000_000_i64..1_000_000_000_000_000_000, scale in 0_u32..19) {
+            let value = Decimal::new(mantissa, scale);
+            prop_assert_eq!(parse_decimal(&to_text(value)), Ok(value));
+        }
+
+        #[test]
+        fn parsing_never_panics(text in "\\PC{0,60}") {
+            parse_decimal(&text).ok();
+        }
+    }
+}

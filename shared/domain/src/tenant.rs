@@ -1,0 +1,302 @@
+//! A tenant: its lifecycle, its holds, and the Twilio status that follows from both.
+//!
+//! `suspended` is no lifecycle state: it follows from holds, so that paying removes only `unpaid` and an
+//! operator's hold stays. Desired status is one pure function, used by every function that acts on Twilio.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountSid, TenantId};
+use crate::money::Currency;
+use crate::plan::PlanRef;
+
+/// Longest FriendlyName that Twilio accepts (its documentation: up to 64 characters).
+pub const FRIENDLY_NAME_MAX: usize = 64;
+/// Characters of a tenant's name.
+pub const NAME_MAX: usize = 100;
+/// Characters of an external id.
+pub const EXTERNAL_ID_MAX: usize = 64;
+
+/// Where a tenant is between sign-up and goodbye.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lifecycle {
+    /// Being set up.
+    Provisioning,
+    /// Set-up was given up; see the failure.
+    ProvisioningFailed,
+    /// In service.
+    Active,
+    /// Being closed.
+    Closing,
+    /// Closing met something that a person must decide.
+    CloseBlocked,
+    /// Closed for good.
+    Closed,
+}
+
+/// A reason to be suspended. Several can stand at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// The wallet ran dry and grace is over.
+    Unpaid,
+    /// A spend cap was reached.
+    SpendCap,
+    /// Suspected fraud.
+    Fraud,
+    /// The operator's own decision.
+    Operator,
+    /// A compliance reason.
+    Compliance,
+    /// The tenant is being closed.
+    Closing,
+}
+
+impl Hold {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unpaid => "unpaid",
+            Self::SpendCap => "spend_cap",
+            Self::Fraud => "fraud",
+            Self::Operator => "operator",
+            Self::Compliance => "compliance",
+            Self::Closing => "closing",
+        }
+    }
+}
+
+/// Who placed a hold, when and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldRecord {
+    /// When.
+    pub placed_at: Timestamp,
+    /// Who: an operator key's id or a function's name.
+    pub actor: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// A subaccount's status in Twilio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TwilioStatus {
+    /// In service.
+    Active,
+    /// No new calls or messages; live calls go on until they are ended.
+    Suspended,
+    /// Irreversible.
+    Closed,
+}
+
+impl TwilioStatus {
+    /// As Twilio spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// The right to work on a tenant until a moment; `fence` tells successive owners apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Who holds it.
+    pub owner: String,
+    /// Until when.
+    pub until: Timestamp,
+    /// Grows with each new owner.
+    pub fence: u64,
+}
+
+/// A price plan from a day on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanAssignment {
+    /// First GMT day.
+    pub from: Date,
+    /// The plan version.
+    pub plan: PlanRef,
+}
+
+/// A tenant as its row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Grows with every write; writes are conditional on it.
+    pub ver: u64,
+    /// The client's name.
+    pub name: String,
+    /// The subaccount's FriendlyName, fixed when the row was reserved.
+    pub friendly_name: String,
+    /// The operator's own id for it, unique.
+    pub external_id: Option<String>,
+    /// Currency of its money, for ever.
+    pub currency: Currency,
+    /// Its plans by first day.
+    pub plans: Vec<PlanAssignment>,
+    /// Lifecycle.
+    pub lifecycle: Lifecycle,
+    /// Holds that stand.
+    pub holds: BTreeMap<Hold, HoldRecord>,
+    /// The status that Twilio was last seen to have.
+    pub twilio_status: Option<TwilioStatus>,
+    /// Its subaccount, once bound.
+    pub account_sid: Option<AccountSid>,
+    /// Who works on it now.
+    pub lease: Option<Lease>,
+    /// Provisioning: the step that comes next.
+    pub step: crate::provisioning::Step,
+    /// Provisioning: when a create was last sent to Twilio, whose outcome may be unknown.
+    pub create_sent_at: Option<Timestamp>,
+    /// Provisioning: the stable code of the failure that ended it.
+    pub failure: Option<String>,
+    /// The API key that provisioning issued, if it did.
+    pub api_key_sid: Option<crate::ids::KeySid>,
+    /// When time alone moves it on.
+    pub next_action_at: Option<Timestamp>,
+    /// Position of the last audit row.
+    pub audit_seq: u64,
+    /// Hash of the last audit row.
+    pub audit_head: String,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+}
+
+impl Tenant {
+    /// The status that the API shows: `provisioning`, then what Twilio is to be told.
+    pub fn status(&self) -> &'static str {
+        match self.lifecycle {
+            Lifecycle::Provisioning | Lifecycle::ProvisioningFailed => "provisioning",
+            _ => self.desired_status().name(),
+        }
+    }
+
+    /// The status that Twilio's subaccount must have.
+    pub fn desired_status(&self) -> TwilioStatus {
+        desired_status(self.lifecycle, self.holds.keys().copied())
+    }
+
+    /// The plan in force on a day: the latest that began by then, else the first.
+    pub fn plan_on(&self, day: Date) -> Option<&PlanRef> {
+        let begun = self
+            .plans
+            .iter()
+            .filter(|assignment| assignment.from <= day);
+        begun
+            .max_by_key(|assignment| assignment.from)
+            .or_else(|| self.plans.first())
+            .map(|assignment| &assignment.plan)
+    }
+
+    /// May `owner` work on it at `now`? Its own lease, none, or one that ran out.
+    pub fn lease_is_free_for(&self, owner: &str, now: Timestamp) -> bool {
+        self.lease
+            .as_ref()
+            .is_none_or(|lease| lease.owner == owner || lease.until <= now)
+    }
+
+    /// The lease that `owner` takes next.
+    pub fn next_lease(&self, owner: &str, until: Timestamp) -> Lease {
+        let fence = self.lease.as_ref().map_or(0, |lease| lease.fence) + 1;
+        Lease {
+            owner: owner.to_owned(),
+            until,
+            fence,
+        }
+    }
+}
+
+/// Closed if the lifecycle is closed, suspended if any hold stands, else active.
+pub fn desired_status(lifecycle: Lifecycle, holds: impl IntoIterator<Item = Hold>) -> TwilioStatus {
+    match lifecycle {
+        Lifecycle::Closed => TwilioStatus::Closed,
+        _ if holds.into_iter().next().is_some() => TwilioStatus::Suspended,
+        _ => TwilioStatus::Active,
+    }
+}
+
+/// The FriendlyName of a tenant's subaccount: its id and the client's name, cut to Twilio's limit.
+pub fn friendly_name(id: &TenantId, name: &str) -> String {
+    let full = format!("{id} {name}");
+    full.chars()
+        .take(FRIENDLY_NAME_MAX)
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
+}
+
+/// A name that can be shown and sent anywhere: 1 to 100 characters, no control or direction characters.
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    if name.trim() != name || name.is_empty() || name.chars().count() > NAME_MAX {
+        return Err("name must have 1 to 100 characters and no space at its ends");
+    }
+    if name.chars().any(is_unprintable) {
+        return Err("name must not hold control or text-direction characters");
+    }
+    Ok(())
+}
+
+/// The operator's own id: 1 to 64 visible ASCII characters.
+pub fn check_external_id(id: &str) -> Result<(), &'static str> {
+    if id.is_empty()
+        || id.len() > EXTERNAL_ID_MAX
+        || !id.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        return Err("external_id must have 1 to 64 visible ASCII characters");
+    }
+    Ok(())
+}
+
+fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id() -> TenantId {
+        TenantId::from_ulid(ulid::Ulid::from_parts(1, 1))
+    }
+
+    #[test]
+    fn desired_status_follows_lifecycle_and_holds() {
+        assert_eq!(desired_status(Lifecycle::Active, []), TwilioStatus::Active);
+        assert_eq!(
+            desired_status(Lifecycle::Active, [Hold::Unpaid]),
+            TwilioStatus::Suspended
+        );
+        assert_eq!(
+            desired_status(Lifecycle::Closing, [Hold::Closing]),
+            TwilioStatus::Suspended
+        );
+        assert_eq!(desired_status(Lifecycle::Closed, []), TwilioStatus::Closed);
+    }
+
+    #[test]
+    fn names_that_could_deceive_or_break_a_header_are_refused() {
+        assert!(check_name("Café Zürich & Söhne 🎉").is_ok());
+        for name in ["", " a", "a\r\nb", "a\0b", "\u{202e}evil", &"x".repeat(101)] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_friendly_name_fits_twilio_and_names_its_tenant(name in "\\PC{0,120}") {
+            let friendly = friendly_name(&id(), &name);
+            prop_assert!(friendly.chars().count() <= FRIENDLY_NAME_MAX);
+            prop_assert!(friendly.starts_with(id().as_str()));
+        }
+    }
+}

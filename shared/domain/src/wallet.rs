@@ -1,0 +1,183 @@
+//! A tenant's wallet: the balance that the entries sum to, and the standing that follows from it.
+//!
+//! It is a projection kept beside the entries and written with them in one transaction, conditional on
+//! `seq`; folding the entries must give the same wallet at any time.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use crate::ledger::{Entry, LedgerAccount, LedgerError};
+use crate::money::{self, Currency, MoneyError};
+use crate::standing::{self, Occasion, Standing, StandingPolicy};
+
+/// A tenant's wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wallet {
+    /// Currency of everything in it; never changes.
+    pub currency: Currency,
+    /// The last entry's position.
+    pub seq: u64,
+    /// Hash of the last entry: the head of the chain.
+    pub head: String,
+    /// Sum of the wallet postings.
+    pub balance: Decimal,
+    /// Charged so far.
+    pub charged: Decimal,
+    /// Twilio's cost so far.
+    pub cost: Decimal,
+    /// Paid in so far.
+    pub paid_in: Decimal,
+    /// How the tenant stands.
+    pub standing: Standing,
+    /// Grows whenever `standing` changes; the suspension decision is conditional on it.
+    pub standing_ver: u64,
+    /// Every GMT day up to this one was read after it ended.
+    pub completed_through: Option<Date>,
+}
+
+/// The wallet after a change, and whether others must hear of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalletChange {
+    /// The wallet to write.
+    pub wallet: Wallet,
+    /// The standing before, if it changed.
+    pub standing_before: Option<Standing>,
+}
+
+impl Wallet {
+    /// A wallet without entries.
+    pub fn new(currency: Currency) -> Self {
+        Self {
+            currency,
+            seq: 0,
+            head: String::new(),
+            balance: Decimal::ZERO,
+            charged: Decimal::ZERO,
+            cost: Decimal::ZERO,
+            paid_in: Decimal::ZERO,
+            standing: Standing::Low,
+            standing_ver: 1,
+            completed_through: None,
+        }
+    }
+
+    /// Adds an entry to the sums; `head` is the entry's hash, which the store computes.
+    pub fn post(&self, entry: &Entry) -> Result<Self, LedgerError> {
+        entry.check()?;
+        if entry.seq != self.seq + 1 {
+            return Err(LedgerError::Gap {
+                expected: self.seq + 1,
+                found: entry.seq,
+            });
+        }
+        if entry.currency != self.currency {
+            return Err(MoneyError::CurrencyMismatch.into());
+        }
+        Ok(Self {
+            seq: entry.seq,
+            balance: money::add(self.balance, entry.amount_on(LedgerAccount::Wallet))?,
+            charged: money::add(self.charged, entry.amount_on(LedgerAccount::Revenue))?,
+            cost: money::add(self.cost, entry.amount_on(LedgerAccount::PayableTwilio))?,
+            paid_in: money::add(self.paid_in, -entry.amount_on(LedgerAccount::Cash))?,
+            ..self.clone()
+        })
+    }
+
+    /// Evaluates the standing at `now`.
+    pub fn settle(
+        mut self,
+        policy: &StandingPolicy,
+        occasion: Occasion,
+        now: Timestamp,
+    ) -> WalletChange {
+        let before = self.standing;
+        self.standing = standing::evaluate(before, self.balance, policy, occasion, now);
+        let changed = self.standing != before;
+        if changed {
+            self.standing_ver += 1;
+        }
+        WalletChange {
+            wallet: self,
+            standing_before: changed.then_some(before),
+        }
+    }
+
+    /// When time alone could change the standing.
+    pub fn next_action_at(&self, policy: &StandingPolicy) -> Option<Timestamp> {
+        self.standing.next_action_at(self.balance, policy)
+    }
+}
+
+/// Recomputes a wallet from its entries, in order: the proof that the kept one is right.
+pub fn fold(
+    currency: Currency,
+    entries: impl IntoIterator<Item = Entry>,
+) -> Result<Wallet, LedgerError> {
+    entries
+        .into_iter()
+        .try_fold(Wallet::new(currency), |wallet, entry| wallet.post(&entry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{EntryKind, top_up_postings};
+
+    fn top_up(seq: u64, amount: i64) -> Entry {
+        Entry {
+            seq,
+            kind: EntryKind::TopUp,
+            actor: "test".into(),
+            reason: "test".into(),
+            at: Timestamp::UNIX_EPOCH,
+            currency: Currency::USD,
+            postings: top_up_postings(Decimal::from(amount)),
+            lines: Vec::new(),
+            natural_key: None,
+        }
+    }
+
+    #[test]
+    fn a_wallet_is_the_fold_of_its_entries() {
+        let wallet = fold(Currency::USD, [top_up(1, 20), top_up(2, -5)]).unwrap();
+        assert_eq!(
+            (wallet.balance, wallet.paid_in, wallet.seq),
+            (Decimal::from(15), Decimal::from(15), 2)
+        );
+    }
+
+    #[test]
+    fn gaps_and_other_currencies_are_refused() {
+        assert_eq!(
+            fold(Currency::USD, [top_up(2, 20)]),
+            Err(LedgerError::Gap {
+                expected: 1,
+                found: 2
+            })
+        );
+        assert!(fold(Currency::parse("EUR").unwrap(), [top_up(1, 20)]).is_err());
+    }
+
+    #[test]
+    fn the_standing_version_moves_only_when_the_standing_does() {
+        let policy = StandingPolicy::default();
+        let wallet = fold(Currency::USD, [top_up(1, 20)]).unwrap();
+        let change = wallet.settle(&policy, Occasion::Payment, Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            (
+                change.wallet.standing,
+                change.wallet.standing_ver,
+                change.standing_before
+            ),
+            (Standing::Good, 2, Some(Standing::Low))
+        );
+        let again = change
+            .wallet
+            .settle(&policy, Occasion::Other, Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            (again.wallet.standing_ver, again.standing_before),
+            (2, None)
+        );
+    }
+}

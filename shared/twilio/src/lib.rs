@@ -1,0 +1,1 @@
+//! Twilio's REST API and callback signature, as Tollgate uses them.
