@@ -1,1 +1,56 @@
-//! The only crate that knows the AWS SDK: tables, secrets, bus, queues.
+#![doc = include_str!("../README.md")]
+
+mod settings;
+
+mod names;
+
+mod error;
+
+mod store;
+
+mod transaction;
+
+mod table {
+    //! One file per table: its items and their conversion.
+    pub mod audit;
+    pub mod callbacks;
+    pub mod control;
+    pub mod due;
+    pub mod ledger;
+    pub mod outbox;
+    pub mod tenants;
+    pub mod usage;
+}
+
+mod operation {
+    //! One file per transaction of the design: what is written once, together.
+    pub mod billing;
+    pub mod provisioning;
+    pub mod suspension;
+}
+
+mod bus;
+
+mod queues;
+
+mod secrets;
+
+mod tokens;
+
+pub use bus::{Bus, PUT_EVENTS_MAX, Publication};
+pub use error::{CommitError, StoreError};
+pub use names::Names;
+pub use operation::billing::{Payment, UsageBooking, UsageRead};
+pub use operation::provisioning::{Acceptance, Activation};
+pub use operation::suspension::HoldWrite;
+pub use queues::{Command, Queue, Queues};
+pub use secrets::{SecretError, Secrets, TwilioSecret};
+pub use settings::{Clients, NowFn, Settings, SettingsError, SleepFn};
+pub use store::Store;
+pub use table::audit::AuditDraft;
+pub use table::callbacks::{CallbackRecord, Recorded};
+pub use table::control::{Idempotency, IdempotencyState, OperatorKey};
+pub use table::due::{ActKind, DueItem, TICK_S, Tick, pull_tick};
+pub use table::outbox::{OUTBOX_PARTITIONS, OutboxRow, outbox_partition};
+pub use table::tenants::{IssuedKey, TenantPage};
+pub use tokens::Tokens;

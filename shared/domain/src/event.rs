@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::ids::{AccountSid, CallSid, EventId, TenantId};
 use crate::money;
 use crate::tenant::Hold;
 
 /// One event, as it travels on the bus (the envelope's `detail`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
     /// Consumers drop an id that they have seen.
     pub id: EventId,
@@ -32,7 +32,7 @@ pub struct Event {
 pub const EVENT_VERSION: u32 = 1;
 
 /// The fact and its data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", content = "data")]
 pub enum Fact {
     /// A tenant was accepted.

@@ -86,6 +86,11 @@ macro_rules! sids {
     )+};
 }
 
+/// A ULID from its parts: milliseconds since the epoch and 80 random bits.
+pub fn ulid(millisecond: u64, random: u128) -> ulid::Ulid {
+    ulid::Ulid::from_parts(millisecond, random)
+}
+
 ulid_ids! {
     /// The operator's customer.
     TenantId "ten_";

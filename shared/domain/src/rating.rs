@@ -203,13 +203,14 @@ pub(crate) mod tests {
     fn a_revision_up_down_and_to_zero_books_the_difference_only() {
         let plan = plan("1.3", &[], None);
         let mut sheet = DaySheet::empty(date(2026, 11, 1));
-        for (as_of, cost, delta_cost, delta_charge) in [
+        for (as_of, price, delta_cost, delta_charge) in [
             (1, 790, "0.0079", "0.01027"),
             (2, 1_580, "0.0079", "0.01027"),
             (3, 1_000, "-0.0058", "-0.00754"),
             (4, 0, "-0.01", "-0.013"),
         ] {
-            let change = rate_day(&sheet, &usage(as_of, &[("sms-outbound", cost)]), &plan).unwrap();
+            let change =
+                rate_day(&sheet, &usage(as_of, &[("sms-outbound", price)]), &plan).unwrap();
             let (cost, charge) = booked(&change.lines);
             assert_eq!(
                 (to_text(cost).as_str(), to_text(charge).as_str()),

@@ -152,10 +152,10 @@ pub fn evaluate(
             }
         }
         _ if !dry => solvent,
-        Standing::Grace { since } => match after(since, policy.grace_minutes) <= now {
-            true => Standing::Unpaid { since: now },
-            false => current,
-        },
+        Standing::Grace { since } if after(since, policy.grace_minutes) <= now => {
+            Standing::Unpaid { since: now }
+        }
+        Standing::Grace { .. } => current,
         Standing::Good | Standing::Low if policy.grace_minutes == 0 => {
             Standing::Unpaid { since: now }
         }

@@ -49,8 +49,8 @@ pub const LEAVES: [&str; 24] = [
 ];
 
 /// A category that lines are booked under: a leaf or the residual.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "String")]
 pub struct Category(&'static str);
 
 impl Category {
@@ -91,12 +91,15 @@ impl fmt::Debug for Category {
     }
 }
 
-impl TryFrom<String> for Category {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        Self::parse(&name)
-            .ok_or_else(|| format!("{name} is not a category that lines are booked under"))
+impl<'de> Deserialize<'de> for Category {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let unknown = || {
+            serde::de::Error::custom(format_args!(
+                "{name} is not a category that lines are booked under"
+            ))
+        };
+        Self::parse(&name).ok_or_else(unknown)
     }
 }
 

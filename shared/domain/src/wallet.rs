@@ -34,6 +34,8 @@ pub struct Wallet {
     pub standing_ver: u64,
     /// Every GMT day up to this one was read after it ended.
     pub completed_through: Option<Date>,
+    /// Grows with every write, also with one that books nothing; the next write is conditional on it.
+    pub rev: u64,
 }
 
 /// The wallet after a change, and whether others must hear of it.
@@ -59,6 +61,7 @@ impl Wallet {
             standing: Standing::Low,
             standing_ver: 1,
             completed_through: None,
+            rev: 0,
         }
     }
 

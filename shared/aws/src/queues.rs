@@ -1,0 +1,99 @@
+//! Queues: commands for one consumer each.
+
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use domain::ids::TenantId;
+use serde::{Deserialize, Serialize};
+
+use crate::{Clients, StoreError};
+
+/// Messages of one SendMessageBatch (SQS API reference).
+const BATCH_MAX: usize = 10;
+
+/// A queue of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// Usage to pull, one tenant a message.
+    Pull,
+    /// Holds and Twilio status to enforce.
+    Suspend,
+    /// Provisioning to go on with.
+    Provision,
+}
+
+impl Queue {
+    /// Its name within a stage.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Suspend => "suspend",
+            Self::Provision => "provision",
+        }
+    }
+}
+
+/// A command about one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// What brought it about, for the log.
+    pub cause: String,
+}
+
+/// Sends commands.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    sqs: aws_sdk_sqs::Client,
+    pull_url: String,
+    suspend_url: String,
+    provision_url: String,
+}
+
+impl Queues {
+    /// The queues at these URLs.
+    pub fn new(clients: &Clients, pull_url: &str, suspend_url: &str, provision_url: &str) -> Self {
+        Self {
+            sqs: clients.sqs.clone(),
+            pull_url: pull_url.to_owned(),
+            suspend_url: suspend_url.to_owned(),
+            provision_url: provision_url.to_owned(),
+        }
+    }
+
+    /// Sends commands, ten at a time. An error means that some may not have been sent: sending all again is
+    /// harmless, since every consumer takes a repeated command as a no-op.
+    pub async fn send(&self, queue: Queue, commands: &[Command]) -> Result<(), StoreError> {
+        const OPERATION: &str = "send commands";
+        for chunk in commands.chunks(BATCH_MAX) {
+            let mut request = self.sqs.send_message_batch().queue_url(self.url(queue));
+            for (index, command) in chunk.iter().enumerate() {
+                let body = serde_json::to_string(command)
+                    .map_err(|error| StoreError::malformed(OPERATION, error))?;
+                let entry = SendMessageBatchRequestEntry::builder()
+                    .id(index.to_string())
+                    .message_body(body)
+                    .build();
+                request = request.entries(entry.expect("id and body are set"));
+            }
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| StoreError::from_sdk(OPERATION, &error))?;
+            if let Some(failed) = answer.failed.first() {
+                return Err(StoreError::Retry {
+                    operation: OPERATION,
+                    code: failed.code.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn url(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::Pull => &self.pull_url,
+            Queue::Suspend => &self.suspend_url,
+            Queue::Provision => &self.provision_url,
+        }
+    }
+}

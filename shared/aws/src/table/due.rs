@@ -1,0 +1,272 @@
+//! Table `due`: a timer wheel of five-minute ticks, so that due work is found without an index or a scan.
+//!
+//! `due#<tick>` holds `pull#<tenant>` marks and `act#<kind>#<tenant>` timers; `daily#<slot>` lists every
+//! tenant once, spread over the day; `cursor` is the last tick that was handed on.
+
+use domain::Timestamp;
+use domain::ids::TenantId;
+use serde::{Deserialize, Serialize};
+
+use crate::store::{Range, Sort, key, to_item};
+use crate::table::outbox::spread;
+use crate::transaction::{Expect, Item};
+use crate::{CommitError, Store, StoreError};
+
+/// Seconds of one tick.
+pub const TICK_S: i64 = 300;
+/// Ticks of one day: the slots of the daily list.
+const DAILY_SLOTS: u32 = 288;
+/// Ticks of one hour: a tenant's marks always fall on its own one.
+const HOURLY_SLOTS: u32 = 12;
+/// A mark lies at least this far ahead, so that the usage it is about can have arrived.
+const MARK_AHEAD_S: i64 = 60;
+/// Marks and timers expire after this many seconds (48 h).
+const KEPT_S: i64 = 48 * 3600;
+
+/// A position on the wheel: seconds since the epoch over 300.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tick(pub i64);
+
+impl Tick {
+    /// The tick that a moment falls in.
+    pub fn of(at: Timestamp) -> Self {
+        Self(at.as_second().div_euclid(TICK_S))
+    }
+
+    /// The first tick that begins at or after a moment.
+    fn from(at: Timestamp) -> Self {
+        Self((at.as_second() + TICK_S - 1).div_euclid(TICK_S))
+    }
+
+    /// The next one.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    fn partition(self) -> String {
+        format!("due#{}", self.0)
+    }
+
+    fn daily_slot(self) -> i64 {
+        self.0.rem_euclid(i64::from(DAILY_SLOTS))
+    }
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActKind {
+    /// Go on with provisioning.
+    Provision,
+    /// Time may have changed the standing.
+    Standing,
+    /// Look at Twilio's status and live calls again.
+    Enforce,
+}
+
+impl ActKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Provision => "provision",
+            Self::Standing => "standing",
+            Self::Enforce => "enforce",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Provision, Self::Standing, Self::Enforce]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
+/// Work that a tick finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DueItem {
+    /// Pull this tenant's usage: something happened.
+    Pull(TenantId),
+    /// Pull this tenant's usage: its daily turn.
+    Daily(TenantId),
+    /// A timer.
+    Act(ActKind, TenantId),
+}
+
+#[derive(Serialize, Deserialize)]
+struct DueRow {
+    pk: String,
+    sk: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ttl: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CursorRow {
+    pk: String,
+    sk: String,
+    tick: u64,
+}
+
+/// The tick on which a tenant's next pull falls: its own five minutes of the hour, at least 60 s ahead.
+pub fn pull_tick(tenant: &TenantId, now: Timestamp) -> Tick {
+    let first = Tick::from(
+        now.saturating_add(jiff::SignedDuration::from_secs(MARK_AHEAD_S))
+            .unwrap_or(now),
+    )
+    .0;
+    let slot = i64::from(spread(tenant, HOURLY_SLOTS));
+    Tick(first + (slot - first).rem_euclid(i64::from(HOURLY_SLOTS)))
+}
+
+fn row(tick: Tick, sk: String) -> DueRow {
+    DueRow {
+        pk: tick.partition(),
+        sk,
+        ttl: Some(tick.0 * TICK_S + KEPT_S),
+    }
+}
+
+/// A timer's row: on the first tick at or after `at`.
+pub(crate) fn act_item(
+    kind: ActKind,
+    tenant: &TenantId,
+    at: Timestamp,
+) -> Result<Item, StoreError> {
+    to_item(
+        "write timer",
+        &row(Tick::from(at), format!("act#{}#{tenant}", kind.name())),
+    )
+}
+
+/// A tenant's row in the daily list.
+pub(crate) fn daily_item(tenant: &TenantId) -> Result<Item, StoreError> {
+    let pk = format!("daily#{}", spread(tenant, DAILY_SLOTS));
+    to_item(
+        "write daily turn",
+        &DueRow {
+            pk,
+            sk: tenant.as_str().to_owned(),
+            ttl: None,
+        },
+    )
+}
+
+fn parse(row: &DueRow) -> Option<DueItem> {
+    if let Some(tenant) = row.sk.strip_prefix("pull#") {
+        return Some(DueItem::Pull(TenantId::parse(tenant).ok()?));
+    }
+    if let Some((kind, tenant)) = row
+        .sk
+        .strip_prefix("act#")
+        .and_then(|rest| rest.split_once('#'))
+    {
+        return Some(DueItem::Act(
+            ActKind::parse(kind)?,
+            TenantId::parse(tenant).ok()?,
+        ));
+    }
+    Some(DueItem::Daily(TenantId::parse(&row.sk).ok()?))
+}
+
+impl Store {
+    /// Marks a tenant for a pull on a tick. Marking twice is the same.
+    pub async fn mark_pull(&self, tenant: &TenantId, tick: Tick) -> Result<(), StoreError> {
+        self.put_due("mark pull", &row(tick, format!("pull#{tenant}")))
+            .await
+    }
+
+    /// Sets a timer. Setting it twice is the same.
+    pub async fn set_act(
+        &self,
+        kind: ActKind,
+        tenant: &TenantId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.put_due(
+            "write timer",
+            &row(Tick::from(at), format!("act#{}#{tenant}", kind.name())),
+        )
+        .await
+    }
+
+    async fn put_due(&self, operation: &'static str, row: &DueRow) -> Result<(), StoreError> {
+        match self
+            .put(operation, &self.names().due, row, &Expect::Anything, "DUE")
+            .await
+        {
+            Ok(()) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+            Err(CommitError::Conflict { .. }) => {
+                unreachable!("a put without a condition has none to fail")
+            }
+        }
+    }
+
+    /// What a tick finds: its marks and timers, and the tenants whose daily turn it is.
+    pub async fn due_on(&self, tick: Tick) -> Result<Vec<DueItem>, StoreError> {
+        const OPERATION: &str = "read due work";
+        let marks: Vec<DueRow> = self
+            .query(
+                OPERATION,
+                &self.names().due,
+                Range::all(tick.partition(), Sort::All),
+            )
+            .await?;
+        let daily = Range::all(format!("daily#{}", tick.daily_slot()), Sort::All);
+        let daily: Vec<DueRow> = self.query(OPERATION, &self.names().due, daily).await?;
+        marks
+            .iter()
+            .chain(&daily)
+            .map(|row| parse(row).ok_or_else(|| StoreError::malformed(OPERATION, "sort key")))
+            .collect()
+    }
+
+    /// The last tick that was handed on.
+    pub async fn due_cursor(&self) -> Result<Option<Tick>, StoreError> {
+        let row: Option<CursorRow> = self
+            .get("read due cursor", &self.names().due, key("cursor", "-"))
+            .await?;
+        Ok(row.map(|row| Tick(i64::try_from(row.tick).unwrap_or(i64::MAX))))
+    }
+
+    /// Moves the cursor on, if it still stands where it was read.
+    pub async fn advance_due_cursor(
+        &self,
+        from: Option<Tick>,
+        to: Tick,
+    ) -> Result<(), CommitError> {
+        let number = |tick: Tick| u64::try_from(tick.0).unwrap_or_default();
+        let expect = from.map_or(Expect::Absent, |from| Expect::Number("tick", number(from)));
+        let row = CursorRow {
+            pk: "cursor".to_owned(),
+            sk: "-".to_owned(),
+            tick: number(to),
+        };
+        self.put(
+            "advance due cursor",
+            &self.names().due,
+            &row,
+            &expect,
+            "cursor",
+        )
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_falls_on_the_tenants_own_tick_at_least_a_minute_ahead() {
+        for digit in 0..40_u128 {
+            let tenant = TenantId::from_ulid(domain::ids::ulid(1, digit));
+            for second in [0, 1, 239, 240, 241, 299, 3_599] {
+                let now = Timestamp::from_second(1_800_000_000 + second).unwrap();
+                let tick = pull_tick(&tenant, now);
+                let ahead = tick.0 * TICK_S - now.as_second();
+                assert!((60..60 + 3_600 + TICK_S).contains(&ahead), "{ahead}");
+                assert_eq!(tick.0.rem_euclid(12), i64::from(spread(&tenant, 12)));
+            }
+        }
+    }
+}
