@@ -53,4 +53,4 @@ pub use table::control::{Idempotency, IdempotencyState, OperatorKey};
 pub use table::due::{ActKind, DueItem, TICK_S, Tick, pull_tick};
 pub use table::outbox::{OUTBOX_PARTITIONS, OutboxRow, outbox_partition};
 pub use table::tenants::{IssuedKey, TenantPage};
-pub use tokens::Tokens;
+pub use tokens::{MainSecret, Tokens};

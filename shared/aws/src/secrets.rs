@@ -1,6 +1,7 @@
 //! Secrets: the main account's token, the first operator key, and one token per subaccount.
 
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use domain::Timestamp;
 use domain::ids::AccountSid;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,13 @@ pub enum SecretError {
     Malformed(String),
 }
 
+impl SecretError {
+    /// May the caller ask again later?
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_retryable())
+    }
+}
+
 /// An account's SID and auth token.
 #[derive(Debug, Clone)]
 pub struct TwilioSecret {
@@ -29,6 +37,12 @@ pub struct TwilioSecret {
     pub account_sid: AccountSid,
     /// Its auth token.
     pub auth_token: SecretString,
+}
+
+/// One version of a secret.
+pub(crate) struct VersionedSecret {
+    pub(crate) secret: TwilioSecret,
+    pub(crate) created_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,12 +112,13 @@ impl Secrets {
         &self,
         account_sid: &AccountSid,
         version: Version,
-    ) -> Result<Option<TwilioSecret>, SecretError> {
+    ) -> Result<Option<VersionedSecret>, SecretError> {
         let name = self.names.subaccount_secret(account_sid);
-        let Some(text) = self.read(&name, version).await? else {
+        let Some((text, created_at)) = self.read_version(&name, version).await? else {
             return Ok(None);
         };
-        parse(&name, &text).map(Some)
+        let secret = parse(&name, &text)?;
+        Ok(Some(VersionedSecret { secret, created_at }))
     }
 
     /// Stores a subaccount's token so that it is the one in force, whatever was there before: none, the
@@ -155,6 +170,15 @@ impl Secrets {
         name: &str,
         version: Version,
     ) -> Result<Option<SecretString>, SecretError> {
+        let found = self.read_version(name, version).await?;
+        Ok(found.map(|(text, _)| text))
+    }
+
+    async fn read_version(
+        &self,
+        name: &str,
+        version: Version,
+    ) -> Result<Option<(SecretString, Option<Timestamp>)>, SecretError> {
         let answer = self
             .client
             .get_secret_value()
@@ -163,7 +187,13 @@ impl Secrets {
             .send()
             .await;
         match answer {
-            Ok(value) => Ok(value.secret_string.map(SecretString::from)),
+            Ok(value) => {
+                let made_at = value.created_date.map(|date| date.secs());
+                let made_at = made_at.and_then(|at| Timestamp::from_second(at).ok());
+                Ok(value
+                    .secret_string
+                    .map(|text| (SecretString::from(text), made_at)))
+            }
             Err(error) if is(&error, "ResourceNotFoundException") => Ok(None),
             // Scheduled for deletion: as good as absent until someone restores it.
             Err(error) if is(&error, "InvalidRequestException") => Ok(None),

@@ -50,11 +50,12 @@ impl Store {
     }
 
     /// One cheap read that opens the connection during init, when CPU is free; its outcome does not matter.
+    /// The key is one that the webhook's role may read.
     pub async fn warm_up(&self) {
-        let key = key("warm-up", "-");
+        let key = key("S#warm-up", "-");
         self.dynamodb
             .get_item()
-            .table_name(&self.names.control)
+            .table_name(&self.names.tenants)
             .set_key(Some(key))
             .send()
             .await

@@ -77,8 +77,10 @@ pub enum Fact {
     /// Twilio was seen to have the subaccount suspended and no call live.
     #[serde(rename = "tenant.suspended")]
     TenantSuspended {
-        /// Calls that were ended.
-        calls_ended: Vec<CallSid>,
+        /// How many calls were ended.
+        calls_ended: usize,
+        /// The first of them.
+        call_sids: Vec<CallSid>,
     },
     /// Twilio was seen to have the subaccount active again.
     #[serde(rename = "tenant.reactivated")]

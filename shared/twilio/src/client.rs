@@ -42,6 +42,35 @@ pub struct Settings {
     pub timeout: Duration,
 }
 
+/// Requests in flight at once that a function allows itself: Twilio limits concurrency per account and
+/// publishes no number, so this stays low.
+const CONCURRENCY_MAX: usize = 8;
+/// The longest wait for one answer: shorter than any caller's own limit.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Settings {
+    /// What a function uses: Twilio's own hosts, or everything below `TWILIO_API_BASE` if that is set.
+    pub fn from_lookup<'a>(
+        lookup: impl Fn(&str) -> Option<&'a str>,
+        now: NowFn,
+        sleep: SleepFn,
+        random: RandomFn,
+    ) -> Result<Self, BuildError> {
+        let base = match lookup("TWILIO_API_BASE") {
+            Some(url) => Base::Prefix(Url::parse(url).map_err(|_| BuildError::Base)?),
+            None => Base::Twilio,
+        };
+        Ok(Self {
+            base,
+            now,
+            sleep,
+            random,
+            concurrency_max: CONCURRENCY_MAX,
+            timeout: TIMEOUT,
+        })
+    }
+}
+
 /// Where Twilio's products are.
 #[derive(Debug, Clone)]
 pub enum Base {

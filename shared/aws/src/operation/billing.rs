@@ -13,7 +13,7 @@ use crate::table::control::{Idempotency, IdempotencyItem};
 use crate::table::due::{ActKind, act_item};
 use crate::table::ledger::{EntryItem, NaturalKeyItem, WalletItem, wallet_from_item, wallet_key};
 use crate::table::outbox;
-use crate::table::tenants::{meta_key, tenant_from_item};
+use crate::table::tenants::{meta_key, tenant_from_item, tenant_of_item};
 use crate::table::usage::{SheetItem, sheet_from_item, sheet_key};
 use crate::transaction::{Expect, Transaction};
 use crate::{CommitError, Store, StoreError};
@@ -105,20 +105,21 @@ impl Store {
         Ok(found)
     }
 
-    /// Sheets of one day for many tenants; tenants without one are left out.
+    /// Sheets of one day for many tenants, each with whose it is; tenants without one are left out.
     pub async fn day_sheets_of(
         &self,
         tenants: &[TenantId],
         day: Date,
-    ) -> Result<Vec<DaySheet>, StoreError> {
+    ) -> Result<Vec<(TenantId, DaySheet)>, StoreError> {
+        const OPERATION: &str = "read day sheets";
         let mut sheets = Vec::new();
         for chunk in tenants.chunks(crate::store::BATCH_GET_MAX) {
             let keys = chunk
                 .iter()
                 .map(|tenant| (self.names().usage.as_str(), sheet_key(tenant, day)))
                 .collect();
-            for (_, item) in self.batch_get("read day sheets", keys, true).await? {
-                sheets.push(sheet_from_item(item)?);
+            for (_, item) in self.batch_get(OPERATION, keys, true).await? {
+                sheets.push((tenant_of_item(OPERATION, &item)?, sheet_from_item(item)?));
             }
         }
         Ok(sheets)

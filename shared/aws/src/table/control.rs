@@ -197,6 +197,28 @@ impl Store {
 
     /// Stores a bearer key's hash, once.
     pub async fn put_operator_key(&self, operator_key: &OperatorKey) -> Result<(), CommitError> {
+        self.write_operator_key(operator_key, &Expect::Absent).await
+    }
+
+    /// Marks a bearer key that was read before as no longer working. Doing it twice is the same.
+    pub async fn revoke_operator_key(
+        &self,
+        operator_key: &OperatorKey,
+        at: Timestamp,
+    ) -> Result<(), CommitError> {
+        let revoked = OperatorKey {
+            revoked_at: Some(at),
+            ..operator_key.clone()
+        };
+        let same_key = Expect::AbsentOrText("hash", operator_key.hash.clone());
+        self.write_operator_key(&revoked, &same_key).await
+    }
+
+    async fn write_operator_key(
+        &self,
+        operator_key: &OperatorKey,
+        expect: &Expect,
+    ) -> Result<(), CommitError> {
         let item = OperatorKeyItem {
             pk: format!("KEY#{}", operator_key.id),
             sk: "-".to_owned(),
@@ -211,7 +233,7 @@ impl Store {
             "write operator key",
             &self.names().control,
             &item,
-            &Expect::Absent,
+            expect,
             "KEY",
         )
         .await

@@ -14,9 +14,9 @@ use domain::wallet::Wallet;
 use domain::{Date, Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Range, Sort, from_item, key};
+use crate::store::{BATCH_GET_MAX, Range, Sort, from_item, key};
 use crate::table::audit::hash;
-use crate::table::tenants::partition;
+use crate::table::tenants::{partition, tenant_of_item};
 use crate::table::usage::{join, split};
 use crate::transaction::Item;
 use crate::{Store, StoreError};
@@ -272,6 +272,25 @@ impl Store {
             .get("read wallet", &self.names().ledger, wallet_key(tenant))
             .await?;
         Ok(item.map(WalletItem::into_wallet))
+    }
+
+    /// Wallets of several tenants, read consistently; tenants without one are left out.
+    pub async fn wallets(
+        &self,
+        tenants: &[TenantId],
+    ) -> Result<BTreeMap<TenantId, Wallet>, StoreError> {
+        const OPERATION: &str = "read wallets";
+        let mut wallets = BTreeMap::new();
+        for chunk in tenants.chunks(BATCH_GET_MAX) {
+            let keys = chunk
+                .iter()
+                .map(|tenant| (self.names().ledger.as_str(), wallet_key(tenant)))
+                .collect();
+            for (_, item) in self.batch_get(OPERATION, keys, true).await? {
+                wallets.insert(tenant_of_item(OPERATION, &item)?, wallet_from_item(item)?);
+            }
+        }
+        Ok(wallets)
     }
 
     /// A tenant's entries, newest first, from below `before` (exclusive).

@@ -42,6 +42,8 @@ pub struct IssuedKey {
     pub name: String,
     /// When it was issued.
     pub issued_at: Timestamp,
+    /// When it was deleted at Twilio; the row stays, so that the audit can name it.
+    pub revoked_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -185,6 +187,8 @@ pub(crate) struct KeyItem {
     v: u32,
     name: String,
     at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Timestamp>,
 }
 
 impl KeyItem {
@@ -195,12 +199,21 @@ impl KeyItem {
             v: SCHEMA,
             name: issued.name.clone(),
             at: issued.issued_at,
+            revoked_at: issued.revoked_at,
         }
     }
 }
 
 pub(crate) fn partition(tenant: &TenantId) -> String {
     format!("T#{tenant}")
+}
+
+/// The tenant whose partition an item lies in.
+pub(crate) fn tenant_of_item(operation: &'static str, item: &Item) -> Result<TenantId, StoreError> {
+    item.get("pk")
+        .and_then(|pk| pk.as_s().ok())
+        .and_then(|pk| TenantId::parse(pk.strip_prefix("T#")?).ok())
+        .ok_or_else(|| StoreError::malformed(operation, "tenant id"))
 }
 
 pub(crate) fn meta_key(tenant: &TenantId) -> Item {
@@ -354,6 +367,7 @@ impl Store {
                     key_sid,
                     name: item.name,
                     issued_at: item.at,
+                    revoked_at: item.revoked_at,
                 })
             })
             .collect()

@@ -1,0 +1,262 @@
+//! One tenant's run: load once, ask Twilio once, decide, write once; a lost race decides again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use aws::{Command, CommitError, SecretError, StoreError, UsageRead};
+use domain::ids::{AccountSid, EventId, TenantId};
+use domain::ledger::LedgerError;
+use domain::plan::{PlanRef, PricePlan};
+use domain::standing::Standing;
+use domain::tenant::{Lifecycle, Tenant};
+use domain::usage::{UsageRecord, window_start};
+use domain::wallet::Wallet;
+use domain::{Date, Timestamp};
+use jiff::tz::TimeZone;
+use twilio::{Credentials, UsageQuery, UsageSpan};
+
+use crate::Function;
+use crate::decide::{Decision, Observation, decide};
+
+/// Decisions made again after a lost race.
+const TRIES_MAX: u32 = 5;
+/// Longest pause before deciding again, in milliseconds.
+const PAUSE_MS: u64 = 200;
+/// Days of one run; a longer gap is closed by the following runs.
+const DAYS_MAX: usize = 95;
+/// Plan versions that one instance remembers.
+const PLANS_MAX: usize = 1_000;
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Money moved.
+    Booked,
+    /// Only marks or standing were written.
+    Noted,
+    /// Nothing was new.
+    Unchanged,
+    /// The tenant has no subaccount in service, or none any more.
+    NotInService,
+}
+
+/// Why a run did not finish. The message comes again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PullError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Twilio(#[from] twilio::Error),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("plan {} version {} does not exist", .0.id, .0.version)]
+    PlanMissing(PlanRef),
+    #[error("the tenant has no plan")]
+    NoPlan,
+    #[error("lost the race {TRIES_MAX} times")]
+    Contended,
+}
+
+impl PullError {
+    pub(crate) fn error_type(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "store",
+            Self::Secret(_) => "secret",
+            Self::Twilio(error) => error.kind(),
+            Self::Ledger(_) => "ledger",
+            Self::PlanMissing(_) | Self::NoPlan => "plan_missing",
+            Self::Contended => "contended",
+        }
+    }
+}
+
+impl Function {
+    /// Pulls and books one tenant's usage. Doing it again changes nothing.
+    pub(crate) async fn pull(&self, command: &Command) -> Result<Outcome, PullError> {
+        let tenant_id = &command.tenant_id;
+        let now = self.host.now();
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let hot = days(window_start(Some(today), today, Date::MIN), today);
+        let mut read = self.store.read_usage(tenant_id, &hot, false).await?;
+        let Some((tenant, account_sid)) = in_service(&read) else { return Ok(Outcome::NotInService) };
+        let window = self.widen(tenant_id, &mut read, &tenant, hot, today).await?;
+        let records = match self.fetch(&account_sid, &window).await {
+            Err(PullError::Twilio(error)) if error.is_not_found() && tenant.lifecycle == Lifecycle::Closed => {
+                return Ok(Outcome::NotInService);
+            }
+            fetched => fetched?,
+        };
+        let plans = self.plans_of(&tenant, &window, today).await?;
+        for attempt in 0..TRIES_MAX {
+            if attempt > 0 {
+                self.host.sleep(self.pause()).await;
+                read = self.store.read_usage(tenant_id, &window, true).await?;
+            }
+            let Some(wallet) = &read.wallet else { return Ok(Outcome::NotInService) };
+            let decision = self.decide(command, wallet, &read, &window, &records, &plans, &tenant, now)?;
+            log_alarms(tenant_id, &decision);
+            match self.write(tenant_id, &decision).await {
+                Ok(()) => return self.finish(tenant_id, wallet, &decision, now).await,
+                Err(CommitError::Conflict { .. }) => {}
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(PullError::Contended)
+    }
+
+    /// Reads the sheets before the hot window too, when completed days are missing.
+    async fn widen(&self, tenant_id: &TenantId, read: &mut UsageRead, tenant: &Tenant, hot: Vec<Date>, today: Date) -> Result<Vec<Date>, StoreError> {
+        let created_on = tenant.created_at.to_zoned(TimeZone::UTC).date();
+        let through = read.wallet.as_ref().and_then(|wallet| wallet.completed_through);
+        let start = window_start(through, today, created_on);
+        let mut window = days(start, today);
+        window.truncate(DAYS_MAX);
+        let missing: Vec<Date> = window.iter().copied().filter(|day| !hot.contains(day)).collect();
+        if !missing.is_empty() {
+            let wider = self.store.read_usage(tenant_id, &window, false).await?;
+            read.sheets = wider.sheets;
+        }
+        Ok(window)
+    }
+
+    async fn fetch(&self, account_sid: &AccountSid, window: &[Date]) -> Result<Vec<UsageRecord>, PullError> {
+        let (Some(start), Some(end)) = (window.first(), window.last()) else { return Ok(Vec::new()) };
+        let query = UsageQuery { span: UsageSpan::Daily, category: None, start: *start, end: *end, include_subaccounts: false };
+        let main = self.main.get().await?;
+        let credentials = Credentials::Main { account_sid: main.account_sid, auth_token: main.auth_token };
+        let rows = match self.twilio.list_usage(&credentials, account_sid, &query).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                if matches!(error, twilio::Error::Alarm { .. }) {
+                    // The main token may have been rotated: the redelivered message reads it again.
+                    self.main.forget();
+                }
+                return Err(error.into());
+            }
+        };
+        Ok(rows.into_iter().map(to_record).collect())
+    }
+
+    async fn plans_of(&self, tenant: &Tenant, window: &[Date], today: Date) -> Result<HashMap<PlanRef, Arc<PricePlan>>, PullError> {
+        let mut plans = HashMap::new();
+        for day in window.iter().chain([&today]) {
+            let reference = tenant.plan_on(*day).ok_or(PullError::NoPlan)?;
+            if !plans.contains_key(reference) {
+                plans.insert(reference.clone(), self.plan(reference).await?);
+            }
+        }
+        Ok(plans)
+    }
+
+    /// A plan version never changes, so it is kept.
+    async fn plan(&self, reference: &PlanRef) -> Result<Arc<PricePlan>, PullError> {
+        if let Some(plan) = self.plans.lock().unwrap_or_else(PoisonError::into_inner).get(reference) {
+            return Ok(plan.clone());
+        }
+        let plan = self.store.plan(reference).await?.ok_or_else(|| PullError::PlanMissing(reference.clone()))?;
+        let plan = Arc::new(plan);
+        let mut kept = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= PLANS_MAX {
+            kept.clear();
+        }
+        kept.insert(reference.clone(), plan.clone());
+        Ok(plan)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything that a decision may look at, loaded before")]
+    fn decide(
+        &self,
+        command: &Command,
+        wallet: &Wallet,
+        read: &UsageRead,
+        window: &[Date],
+        records: &[UsageRecord],
+        plans: &HashMap<PlanRef, Arc<PricePlan>>,
+        tenant: &Tenant,
+        now: Timestamp,
+    ) -> Result<Decision, LedgerError> {
+        let plan_on = |day: Date| tenant.plan_on(day).and_then(|reference| plans.get(reference)).map(Arc::as_ref);
+        let observation = Observation {
+            tenant: &tenant.id,
+            wallet,
+            sheets: &read.sheets,
+            days: window,
+            records,
+            plans: &plan_on,
+            cause: &command.cause,
+            now,
+        };
+        decide(&observation, &|| EventId::from_ulid(self.host.ulid()))
+    }
+
+    async fn write(&self, tenant_id: &TenantId, decision: &Decision) -> Result<(), CommitError> {
+        let mut head: Option<String> = None;
+        for booking in &decision.bookings {
+            // Each chunk is chained behind the one before it.
+            let mut booking = booking.clone();
+            if let Some(head) = head.take() {
+                booking.wallet.head = head;
+            }
+            head = Some(self.store.book_usage(tenant_id, &booking).await?.head);
+        }
+        Ok(())
+    }
+
+    /// Marks the next hour after news, and while a tenant is in grace: late usage and revisions follow.
+    async fn finish(&self, tenant_id: &TenantId, before: &Wallet, decision: &Decision, now: Timestamp) -> Result<Outcome, PullError> {
+        let booked = decision.bookings.iter().any(|booking| booking.entry.is_some());
+        let standing = decision.bookings.last().map_or(before.standing, |booking| booking.wallet.standing);
+        if booked || matches!(standing, Standing::Grace { .. }) {
+            self.store.mark_pull(tenant_id, aws::pull_tick(tenant_id, now)).await?;
+        }
+        Ok(match (booked, decision.bookings.is_empty()) {
+            (true, _) => Outcome::Booked,
+            (false, false) => Outcome::Noted,
+            (false, true) => Outcome::Unchanged,
+        })
+    }
+
+    fn pause(&self) -> Duration {
+        let spread = u64::try_from((self.host.random)() % u128::from(PAUSE_MS)).unwrap_or_default();
+        Duration::from_millis(spread)
+    }
+}
+
+fn in_service(read: &UsageRead) -> Option<(Tenant, AccountSid)> {
+    let tenant = read.tenant.clone()?;
+    let account_sid = tenant.account_sid.clone()?;
+    read.wallet.as_ref()?;
+    Some((tenant, account_sid))
+}
+
+fn days(start: Date, end: Date) -> Vec<Date> {
+    start.series(jiff::Span::new().days(1)).take_while(|day| *day <= end).collect()
+}
+
+fn to_record(row: twilio::UsageRecord) -> UsageRecord {
+    UsageRecord {
+        category: row.category,
+        day: row.start_date,
+        count: row.count,
+        usage: row.usage,
+        price: row.price,
+        price_unit: row.price_unit,
+        as_of: row.as_of,
+    }
+}
+
+fn log_alarms(tenant_id: &TenantId, decision: &Decision) {
+    for day in &decision.overlapping {
+        tracing::error!(tenant.id = %tenant_id, usage.day = %day, error_type = "category_overlap", "leaves exceed Twilio's total");
+    }
+    for day in &decision.silent {
+        tracing::warn!(tenant.id = %tenant_id, usage.day = %day, error_type = "no_rows", "a booked day has no row any more");
+    }
+    let held = decision.bookings.iter().flat_map(|booking| &booking.changes).filter_map(|change| Some((change.sheet.day, change.sheet.held.clone()?)));
+    for (day, code) in held {
+        tracing::error!(tenant.id = %tenant_id, usage.day = %day, error_type = "usage_held", code, "a day cannot be booked yet");
+    }
+}
