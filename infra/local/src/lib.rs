@@ -1,1 +1,2 @@
 //! All of Tollgate on one machine.
+pub mod aws;

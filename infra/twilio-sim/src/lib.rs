@@ -1,1 +1,25 @@
-//! Twilio's API in memory: state, clock, traffic, callbacks and faults on demand.
+#![doc = include_str!("../README.md")]
+
+pub mod clock;
+mod config;
+mod sim;
+
+mod amount;
+mod api;
+mod callbacks;
+mod control;
+mod counters;
+mod faults;
+mod json;
+mod rng;
+mod server;
+mod sid;
+mod usage;
+mod world;
+
+pub use callbacks::DeliveryRecord;
+pub use config::{Pace, Quirks, Rent, SimConfig, TrafficProfile};
+pub use counters::{CallbackCounts, Counters, LoggedRequest};
+pub use faults::{FaultAction, FaultRule};
+pub use server::ConnectionDropped;
+pub use sim::{AccountState, Sim, SimError};

@@ -1,0 +1,48 @@
+"""Reads what `demo --json` printed: one object, no floats, nothing unaccounted for.
+
+Usage: check_demo.py <file> <tenants>
+"""
+
+import json
+import sys
+from decimal import Decimal
+
+KEYS = ("tenants", "reconciliation", "counters", "cost", "suspended", "reactivated")
+
+
+def no_floats(text):
+    sys.exit(f"{text} is a JSON number with a fraction; amounts are decimal strings")
+
+
+def check(condition, message):
+    if not condition:
+        sys.exit(message)
+
+
+def main(path, tenants):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        result = json.loads(text, parse_float=no_floats)
+    except ValueError as error:
+        sys.exit(f"stdout is not one JSON value ({error}): {text[:200]!r}")
+    check(isinstance(result, dict), "stdout is not a JSON object")
+    missing = [key for key in KEYS if key not in result]
+    check(not missing, f"missing: {missing}")
+    check(len(result["tenants"]) == tenants, f"{len(result['tenants'])} tenants, not {tenants}")
+    books = result["reconciliation"]
+    for key in ("twilio_total", "ledger_cost_total", "difference"):
+        check(isinstance(books.get(key), str), f"reconciliation.{key} is not a decimal string: {books.get(key)!r}")
+    check(Decimal(books["difference"]) == 0, f"does not reconcile: {books}")
+    check(Decimal(books["twilio_total"]) == Decimal(books["ledger_cost_total"]), f"the totals differ: {books}")
+    check(Decimal(books["twilio_total"]) > 0, "nothing was spent, so nothing was shown")
+    for key in ("suspended", "reactivated"):
+        check(result[key], f"nobody was {key}")
+    for key in ("counters", "cost"):
+        check(result[key], f"{key} is empty")
+    print(f"{tenants} tenants, Twilio's total {books['twilio_total']}, difference {books['difference']},")
+    print(f"suspended {len(result['suspended'])}, reactivated {len(result['reactivated'])}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

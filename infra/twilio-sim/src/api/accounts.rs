@@ -1,0 +1,189 @@
+//! Accounts and the balance.
+
+use crate::amount;
+use crate::json::Obj;
+use crate::world::accounts::{Status, StatusRefused};
+use crate::world::{MAIN, World};
+
+use super::answer::{Answer, Refusal};
+use super::ask::Ask;
+use super::auth::Credential;
+use super::filters::write_date;
+use super::paging;
+
+const NAME_MAX: usize = 64;
+
+const SUBRESOURCES: [(&str, &str); 20] = [
+    ("available_phone_numbers", "AvailablePhoneNumbers"),
+    ("calls", "Calls"),
+    ("conferences", "Conferences"),
+    ("incoming_phone_numbers", "IncomingPhoneNumbers"),
+    ("notifications", "Notifications"),
+    ("outgoing_caller_ids", "OutgoingCallerIds"),
+    ("recordings", "Recordings"),
+    ("transcriptions", "Transcriptions"),
+    ("addresses", "Addresses"),
+    ("signing_keys", "SigningKeys"),
+    ("connect_apps", "ConnectApps"),
+    ("sip", "SIP"),
+    ("authorized_connect_apps", "AuthorizedConnectApps"),
+    ("usage", "Usage"),
+    ("keys", "Keys"),
+    ("applications", "Applications"),
+    ("short_codes", "SMS/ShortCodes"),
+    ("queues", "Queues"),
+    ("messages", "Messages"),
+    ("balance", "Balance"),
+];
+
+pub(super) fn list(world: &World, ask: &Ask, who: &Credential) -> Result<Answer, Refusal> {
+    let seen = |index: usize| match who {
+        Credential::Main => true,
+        Credential::Subaccount(own) => index == *own,
+        _ => false,
+    };
+    if let Credential::Key(_) = who {
+        return Err(Refusal::unauthenticated("Authenticate"));
+    }
+    let name = ask
+        .query("FriendlyName")
+        .filter(|_| !world.quirks.friendly_name_filter_ignored);
+    let status = ask.query("Status");
+    let fits = |index: &usize| {
+        let account = &world.accounts[*index];
+        seen(*index)
+            && account.listed_at <= ask.now
+            && name.is_none_or(|name| account.friendly_name == name)
+            && status.is_none_or(|status| account.status.as_str() == status)
+    };
+    let items: Vec<usize> = (0..world.accounts.len()).rev().filter(fits).collect();
+    paging::by_sid(
+        world,
+        ask,
+        "accounts",
+        &items,
+        |index| world.accounts[index].sid,
+        |out, index| write(world, out, index),
+    )
+}
+
+pub(super) fn create(world: &mut World, ask: &Ask, who: &Credential) -> Result<Answer, Refusal> {
+    match who {
+        Credential::Main => {}
+        Credential::Subaccount(_) => {
+            return Err(Refusal::bad(
+                21_101,
+                "Subaccounts cannot contain subaccounts",
+            ));
+        }
+        _ => return Err(Refusal::unauthenticated("Authenticate")),
+    }
+    if world.accounts[MAIN].status != Status::Active {
+        return Err(Refusal::not_active());
+    }
+    let name = ask.form("FriendlyName");
+    check_name(name)?;
+    let account = world
+        .create_subaccount(name, ask.now)
+        .ok_or_else(|| Refusal::bad(21_480, "Reached maximum number of subaccounts"))?;
+    Ok(Answer::object(201, |out| write(world, out, account)))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every resource")]
+pub(super) fn fetch(world: &World, account: usize) -> Result<Answer, Refusal> {
+    Ok(Answer::object(200, |out| write(world, out, account)))
+}
+
+pub(super) fn update(
+    world: &mut World,
+    ask: &Ask,
+    who: &Credential,
+    account: usize,
+) -> Result<Answer, Refusal> {
+    if *who != Credential::Main {
+        return Err(Refusal::unauthenticated("Authenticate"));
+    }
+    let name = ask.form("FriendlyName");
+    check_name(name)?;
+    if let Some(status) = ask.form("Status") {
+        world
+            .change_status(account, status, ask.now)
+            .map_err(refused)?;
+    }
+    if let Some(name) = name {
+        name.clone_into(&mut world.accounts[account].friendly_name);
+        world.accounts[account].updated_at = ask.now;
+    }
+    Ok(Answer::object(200, |out| write(world, out, account)))
+}
+
+pub(super) fn balance(world: &World, ask: &Ask, account: usize) -> Result<Answer, Refusal> {
+    if account != MAIN {
+        return Err(Refusal::not_found(ask));
+    }
+    let spent: i64 = world
+        .family(MAIN, true)
+        .map(crate::usage::book::Book::price)
+        .sum();
+    Ok(Answer::object(200, |out| {
+        let mut object = Obj::open(out);
+        object
+            .str("account_sid", world.accounts[MAIN].sid.as_str())
+            .str("balance", &amount::text(world.opening_balance - spent))
+            .str("currency", &world.currency);
+        object.close();
+    }))
+}
+
+fn check_name(name: Option<&str>) -> Result<(), Refusal> {
+    match name {
+        Some(name) if name.chars().count() > NAME_MAX => {
+            Err(Refusal::bad(20_002, "Invalid FriendlyName"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(why: StatusRefused) -> Refusal {
+    match why {
+        StatusRefused::Invalid => Refusal::bad(21_475, "Unable to update Status, invalid Status."),
+        StatusRefused::ParentSuspended => Refusal::bad(
+            21_476,
+            "Unable to update Status for subaccount, parent account is suspended.",
+        ),
+        StatusRefused::ParentAccount => {
+            Refusal::bad(21_477, "Unable to update Status for parent accounts")
+        }
+        StatusRefused::ByTwilio => Refusal::bad(
+            21_478,
+            "Unable to update Status for subaccount, subaccount has been suspended by Twilio",
+        ),
+        StatusRefused::Closed => Refusal::bad(
+            21_479,
+            "Unable to update Status for subaccount, subaccount has been closed.",
+        ),
+    }
+}
+
+fn write(world: &World, out: &mut Vec<u8>, index: usize) {
+    let account = &world.accounts[index];
+    let base = format!("/2010-04-01/Accounts/{}", account.sid);
+    let mut object = Obj::open(out);
+    object.str("auth_token", &account.token);
+    write_date(&mut object, "date_created", Some(account.created_at));
+    write_date(&mut object, "date_updated", Some(account.updated_at));
+    object
+        .str("friendly_name", &account.friendly_name)
+        .str("owner_account_sid", world.accounts[MAIN].sid.as_str())
+        .str("sid", account.sid.as_str())
+        .str("status", account.status.as_str());
+    let mut uris = Obj::open(object.name("subresource_uris"));
+    for (name, path) in SUBRESOURCES {
+        uris.str(name, &format!("{base}/{path}.json"));
+    }
+    uris.close();
+    object
+        .str("type", "Full")
+        .str("uri", &format!("{base}.json"));
+    object.close();
+}

@@ -1,0 +1,228 @@
+//! A request as the API sees it: host and prefix resolved, parameters read, credentials taken out.
+
+use axum::http::{HeaderMap, header, request::Parts};
+use base64::Engine as _;
+use jiff::Timestamp;
+
+/// One of Twilio's products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Product {
+    Api,
+    /// A subdomain product; none is simulated yet.
+    Other,
+}
+
+const PRODUCTS: [&str; 8] = [
+    "api",
+    "accounts",
+    "iam",
+    "pricing",
+    "messaging",
+    "events",
+    "monitor",
+    "webhooks",
+];
+
+/// Twilio's products are told apart by host, or by the first segment of the path.
+pub(crate) fn product_of<'p>(host: Option<&str>, path: &'p str) -> (Product, &'p str) {
+    if let Some(product) = host.and_then(twilio_product) {
+        return (
+            if product == "api" {
+                Product::Api
+            } else {
+                Product::Other
+            },
+            path,
+        );
+    }
+    let (first, rest) = path
+        .get(1..)
+        .and_then(|path| path.split_once('/'))
+        .unwrap_or((path, ""));
+    if first == "api" {
+        return (Product::Api, &path[path.len() - rest.len() - 1..]);
+    }
+    if PRODUCTS.contains(&first) {
+        return (Product::Other, &path[path.len() - rest.len() - 1..]);
+    }
+    (Product::Api, path)
+}
+
+/// Whether a request is for the simulator, where it shares a port with others.
+pub(crate) fn claims(host: Option<&str>, path: &str) -> bool {
+    let under = |prefix: &str| {
+        path.strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    host.and_then(twilio_product).is_some()
+        || under("/2010-04-01")
+        || under("/_sim")
+        || PRODUCTS.iter().any(|product| {
+            // A product's prefix is followed by a version, which other paths are not.
+            path.strip_prefix('/')
+                .and_then(|path| path.strip_prefix(product))
+                .is_some_and(|rest| {
+                    rest.starts_with("/v1")
+                        || rest.starts_with("/v2")
+                        || rest.starts_with("/2010-04-01")
+                })
+        })
+}
+
+fn twilio_product(host: &str) -> Option<&str> {
+    let name = host.split(':').next()?;
+    name.strip_suffix(".twilio.com")?.split('.').next()
+}
+
+/// How a page goes wrong.
+#[derive(Debug, Clone)]
+pub(crate) enum PageFault {
+    Repeat,
+    Next(String),
+}
+
+/// A request.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    pub(crate) method: String,
+    /// Without product prefix.
+    pub(crate) path: String,
+    pub(crate) path_and_query: String,
+    pub(crate) product: Product,
+    /// Path segments after the version, the last one without `.json`.
+    pub(crate) segments: Vec<String>,
+    pub(crate) json: bool,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) form: Vec<(String, String)>,
+    /// User and password, if any were sent in a form that can be read.
+    pub(crate) basic: Option<(String, String)>,
+    pub(crate) now: Timestamp,
+    pub(crate) page_fault: Option<PageFault>,
+    pub(crate) price_null: bool,
+    pub(crate) price_unit: Option<String>,
+}
+
+impl Ask {
+    pub(crate) fn read(parts: &Parts, body: &[u8], now: Timestamp) -> Self {
+        let (product, path) = product_of(host(parts), parts.uri.path());
+        let query = parts.uri.query().unwrap_or_default();
+        let versioned = path.strip_prefix("/2010-04-01/").unwrap_or_default();
+        let plain = versioned.strip_suffix(".json");
+        let segments = plain
+            .unwrap_or(versioned)
+            .split('/')
+            .filter(|segment| !segment.is_empty());
+        Self {
+            method: parts.method.as_str().to_owned(),
+            path: path.to_owned(),
+            path_and_query: if query.is_empty() {
+                path.to_owned()
+            } else {
+                format!("{path}?{query}")
+            },
+            product,
+            segments: segments.map(str::to_owned).collect(),
+            json: plain.is_some() || product != Product::Api,
+            query: form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+            form: form_urlencoded::parse(body).into_owned().collect(),
+            basic: basic(&parts.headers),
+            now,
+            page_fault: None,
+            price_null: false,
+            price_unit: None,
+        }
+    }
+
+    /// A query parameter.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        find(&self.query, name)
+    }
+
+    /// A form field; empty is absent.
+    pub(crate) fn form(&self, name: &str) -> Option<&str> {
+        find(&self.form, name)
+    }
+}
+
+fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs
+        .iter()
+        .find(|(key, value)| key == name && !value.is_empty())
+        .map(|(_, value)| value.as_str())
+}
+
+/// The host that was asked for: HTTP/1's header, or the URI's in absolute form.
+pub(crate) fn host(parts: &Parts) -> Option<&str> {
+    parts
+        .headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .or_else(|| parts.uri.host())
+}
+
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(encoded.trim())
+        .ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_told_by_host_or_prefix() {
+        assert_eq!(
+            product_of(Some("api.twilio.com"), "/2010-04-01/x"),
+            (Product::Api, "/2010-04-01/x")
+        );
+        assert_eq!(
+            product_of(Some("iam.twilio.com"), "/v1/Keys"),
+            (Product::Other, "/v1/Keys")
+        );
+        assert_eq!(
+            product_of(Some("127.0.0.1:1"), "/iam/v1/Keys"),
+            (Product::Other, "/v1/Keys")
+        );
+        assert_eq!(
+            product_of(None, "/api/2010-04-01/x"),
+            (Product::Api, "/2010-04-01/x")
+        );
+        assert_eq!(
+            product_of(None, "/2010-04-01/x"),
+            (Product::Api, "/2010-04-01/x")
+        );
+    }
+
+    #[test]
+    fn only_twilio_s_paths_are_claimed() {
+        for path in [
+            "/2010-04-01/Accounts.json",
+            "/_sim/clock",
+            "/accounts/v1/AuthTokens/Promote",
+            "/api/2010-04-01/x",
+        ] {
+            assert!(claims(Some("127.0.0.1:9"), path), "{path}");
+        }
+        for path in [
+            "/v1/tenants",
+            "/",
+            "/twilio/ten_1/sms",
+            "/_simulated",
+            "/accounts",
+        ] {
+            assert!(!claims(Some("127.0.0.1:9"), path), "{path}");
+        }
+        assert!(claims(Some("api.twilio.com"), "/anything"));
+    }
+}

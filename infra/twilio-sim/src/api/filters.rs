@@ -1,0 +1,112 @@
+//! Dates as Twilio writes them in v2010 bodies, and as its filters take them.
+
+use jiff::Timestamp;
+use jiff::ToSpan as _;
+use jiff::civil::{Date, DateTime};
+
+use crate::json::Obj;
+use crate::world::start_of;
+
+use super::answer::Refusal;
+use super::ask::Ask;
+
+/// Writes a moment as `Thu, 30 Jul 2015 20:00:00 +0000`.
+pub(crate) fn write_date(object: &mut Obj<'_>, name: &str, at: Option<Timestamp>) {
+    match at {
+        Some(at) => object.str(
+            name,
+            &at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string(),
+        ),
+        None => object.null(name),
+    };
+}
+
+/// A filter on a moment: at, from and before or until.
+#[derive(Default)]
+pub(crate) struct Window {
+    from: Option<Timestamp>,
+    /// Exclusive.
+    until: Option<Timestamp>,
+}
+
+impl Window {
+    /// Reads `Name`, `Name>` (on or after) and `Name<`: before, or on or before when `inclusive`.
+    pub(crate) fn read(ask: &Ask, name: &str, inclusive: bool) -> Result<Self, Refusal> {
+        let mut window = Self::default();
+        let asked = |suffix: &str| -> Result<Option<(Timestamp, Timestamp)>, Refusal> {
+            let Some(text) = ask.query(&format!("{name}{suffix}")) else {
+                return Ok(None);
+            };
+            parse(text)
+                .map(Some)
+                .ok_or_else(|| Refusal::bad(20_001, "Invalid date"))
+        };
+        if let Some((first, end)) = asked("")? {
+            (window.from, window.until) = (Some(first), Some(end));
+        }
+        if let Some((first, _)) = asked(">")? {
+            window.from = Some(first);
+        }
+        if let Some((first, end)) = asked("<")? {
+            window.until = Some(if inclusive { end } else { first });
+        }
+        Ok(window)
+    }
+
+    /// Whether a moment passes; one that is not there passes only without a filter.
+    pub(crate) fn admits(&self, at: Option<Timestamp>) -> bool {
+        match at {
+            None => self.from.is_none() && self.until.is_none(),
+            Some(at) => {
+                self.from.is_none_or(|from| at >= from) && self.until.is_none_or(|until| at < until)
+            }
+        }
+    }
+}
+
+/// A date or date-time, as the moments from its first to (excluding) the first after it.
+fn parse(text: &str) -> Option<(Timestamp, Timestamp)> {
+    if text.len() == 10 {
+        let day: Date = text.parse().ok()?;
+        return Some((start_of(day), start_of(day.checked_add(1.day()).ok()?)));
+    }
+    let civil = || {
+        text.parse::<DateTime>()
+            .ok()
+            .and_then(|civil| jiff::tz::Offset::UTC.to_timestamp(civil).ok())
+    };
+    let mail = || {
+        jiff::fmt::rfc2822::parse(text)
+            .ok()
+            .map(|zoned| zoned.timestamp())
+    };
+    let at = text
+        .parse::<Timestamp>()
+        .ok()
+        .or_else(mail)
+        .or_else(civil)?;
+    Some((at, at.checked_add(1.second()).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_come_in_three_forms() {
+        let (first, end) = parse("2026-03-01").unwrap();
+        assert_eq!(end.duration_since(first).as_hours(), 24);
+        for text in [
+            "2026-03-01T12:30:05Z",
+            "2026-03-01T12:30:05",
+            "Sun, 01 Mar 2026 12:30:05 +0000",
+        ] {
+            assert_eq!(
+                parse(text).unwrap().0.to_string(),
+                "2026-03-01T12:30:05Z",
+                "{text}"
+            );
+        }
+        assert!(parse("yesterday").is_none());
+    }
+}

@@ -1,0 +1,208 @@
+//! Pages as Twilio gives them: relative links, a token that says where the next one begins, and a refusal
+//! of page numbers without it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::json::Obj;
+use crate::sid::Sid;
+use crate::world::World;
+
+use super::answer::{Answer, Refusal};
+use super::ask::{Ask, PageFault};
+
+/// Twilio's bounds of PageSize, and its default.
+const PAGE_SIZE_MAX: usize = 1000;
+const PAGE_SIZE_DEFAULT: usize = 50;
+
+/// Which page is asked for.
+pub(crate) struct Page {
+    size: usize,
+    number: usize,
+    token: Option<String>,
+}
+
+impl Page {
+    pub(crate) fn read(ask: &Ask) -> Result<Self, Refusal> {
+        let number = |name: &str, default: usize| match ask.query(name) {
+            None => Ok(default),
+            Some(text) => text
+                .parse::<usize>()
+                .map_err(|_| Refusal::bad(20_001, &format!("Invalid {name}"))),
+        };
+        let size = number("PageSize", PAGE_SIZE_DEFAULT)?;
+        if size == 0 {
+            return Err(Refusal::bad(20_001, "Invalid PageSize"));
+        }
+        if size > PAGE_SIZE_MAX {
+            return Err(Refusal::bad(20_007, "Page size too large"));
+        }
+        let (number, token) = (
+            number("Page", 0)?,
+            ask.query("PageToken").map(str::to_owned),
+        );
+        if number > 0 && token.is_none() {
+            return Err(Refusal::bad(
+                70_002,
+                "Paged requests must include a PageToken",
+            ));
+        }
+        Ok(Self {
+            size,
+            number,
+            token: token.filter(|_| number > 0),
+        })
+    }
+}
+
+/// Where a page lies in the whole list.
+struct Place {
+    from: usize,
+    to: usize,
+    next: Option<String>,
+    previous: Option<String>,
+}
+
+/// Answers with a page of things that have SIDs: `items` are their indices, newest first.
+pub(crate) fn by_sid(
+    world: &World,
+    ask: &Ask,
+    key: &str,
+    items: &[usize],
+    sid: impl Fn(usize) -> Sid,
+    write: impl Fn(&mut Vec<u8>, usize),
+) -> Result<Answer, Refusal> {
+    let page = Page::read(ask)?;
+    let from = match &page.token {
+        None => 0,
+        Some(token) => {
+            let last = token
+                .strip_prefix("PA")
+                .and_then(|sid| sid.get(..2).and_then(|prefix| world.find(prefix, sid)));
+            let last = last.ok_or_else(|| Refusal::bad(21_481, "Invalid PageToken"))?;
+            // The token names the last item seen, so that new ones at the front shift nothing.
+            items.partition_point(|item| *item >= last)
+        }
+    };
+    let to = (from + page.size).min(items.len());
+    let token_before = |at: usize| {
+        items
+            .get(at.checked_sub(1)?)
+            .map(|item| format!("PA{}", sid(*item)))
+    };
+    let place = Place {
+        from,
+        to,
+        next: (to < items.len()).then(|| token_before(to)).flatten(),
+        previous: from.checked_sub(page.size).and_then(token_before),
+    };
+    Ok(frame(ask, &page, key, &place, |out, from, to| {
+        out.push(b'[');
+        for (at, item) in items[from..to].iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            write(out, *item);
+        }
+        out.push(b']');
+    }))
+}
+
+/// Answers with a page of rows that are only numbered.
+pub(crate) fn by_offset(
+    ask: &Ask,
+    key: &str,
+    rows: usize,
+    write: impl Fn(&mut Vec<u8>, usize, usize),
+) -> Result<Answer, Refusal> {
+    let page = Page::read(ask)?;
+    let from = match &page.token {
+        None => 0,
+        Some(token) => offset(token)
+            .ok_or_else(|| Refusal::bad(21_481, "Invalid PageToken"))?
+            .min(rows),
+    };
+    let to = (from + page.size).min(rows);
+    let token = |at: usize| format!("AP{}", STANDARD.encode(at.to_string()));
+    let place = Place {
+        from,
+        to,
+        next: (to < rows).then(|| token(to)),
+        previous: from.checked_sub(page.size).map(token),
+    };
+    Ok(frame(ask, &page, key, &place, write))
+}
+
+fn offset(token: &str) -> Option<usize> {
+    let decoded = STANDARD.decode(token.strip_prefix("AP")?).ok()?;
+    std::str::from_utf8(&decoded).ok()?.parse().ok()
+}
+
+fn frame(
+    ask: &Ask,
+    page: &Page,
+    key: &str,
+    place: &Place,
+    items: impl FnOnce(&mut Vec<u8>, usize, usize),
+) -> Answer {
+    let base = base_uri(ask, page.size);
+    let uri = |number: usize, token: Option<&str>| {
+        let mut uri = format!("{base}&Page={number}");
+        if let Some(token) = token {
+            uri.push_str("&PageToken=");
+            uri.extend(form_urlencoded::byte_serialize(token.as_bytes()));
+        }
+        uri
+    };
+    let own = uri(page.number, page.token.as_deref());
+    let (mut from, mut to) = (place.from, place.to);
+    let mut next = place
+        .next
+        .as_deref()
+        .map(|token| uri(page.number + 1, Some(token)));
+    match &ask.page_fault {
+        Some(PageFault::Repeat) if page.number > 0 => {
+            let length = page.size.min(from);
+            (from, to) = (from - length, from);
+        }
+        Some(PageFault::Next(other)) => {
+            next = Some(if other == "self" {
+                own.clone()
+            } else {
+                other.clone()
+            });
+        }
+        _ => {}
+    }
+    let previous = page
+        .number
+        .checked_sub(1)
+        .map(|before| uri(before, place.previous.as_deref().filter(|_| before > 0)));
+    let start = page.number * page.size;
+    Answer::object(200, |out| {
+        let mut object = Obj::open(out);
+        object
+            .raw("end", &(start + (to - from).saturating_sub(1)).to_string())
+            .str("first_page_uri", &uri(0, None))
+            .opt("next_page_uri", next.as_deref())
+            .raw("page", &page.number.to_string())
+            .raw("page_size", &page.size.to_string())
+            .opt("previous_page_uri", previous.as_deref())
+            .raw("start", &start.to_string())
+            .str("uri", &own);
+        items(object.name(key), from, to);
+        object.close();
+    })
+}
+
+/// The path with its filters and PageSize.
+fn base_uri(ask: &Ask, size: usize) -> String {
+    let mut filters = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in &ask.query {
+        if !matches!(name.as_str(), "Page" | "PageToken" | "PageSize") {
+            filters.append_pair(name, value);
+        }
+    }
+    filters.append_pair("PageSize", &size.to_string());
+    format!("{}?{}", ask.path, filters.finish())
+}

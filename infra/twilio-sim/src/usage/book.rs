@@ -1,0 +1,69 @@
+//! What one account has used, by GMT day and leaf category, as far as it is visible.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use super::catalogue::CategoryId;
+
+/// Quantities of one category on one day; `usage` and `price` in billionths.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) count: i64,
+    pub(crate) usage: i64,
+    pub(crate) price: i64,
+}
+
+impl Cell {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.usage += other.usage;
+        self.price += other.price;
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The book of one account.
+#[derive(Default)]
+pub(crate) struct Book {
+    days: BTreeMap<Date, Vec<(CategoryId, Cell)>>,
+}
+
+impl Book {
+    /// The cell to change; `true` when it is new.
+    pub(crate) fn cell(&mut self, day: Date, category: CategoryId) -> (&mut Cell, bool) {
+        let cells = self.days.entry(day).or_default();
+        let (at, new) = match cells.binary_search_by_key(&category, |(id, _)| *id) {
+            Ok(at) => (at, false),
+            Err(at) => {
+                cells.insert(at, (category, Cell::default()));
+                (at, true)
+            }
+        };
+        (&mut cells[at].1, new)
+    }
+
+    /// All cells of these days.
+    pub(crate) fn cells(
+        &self,
+        first: Date,
+        last: Date,
+    ) -> impl Iterator<Item = (CategoryId, &Cell)> {
+        let days = (first <= last).then(|| self.days.range(first..=last));
+        days.into_iter()
+            .flatten()
+            .flat_map(|(_, cells)| cells.iter().map(|(id, cell)| (*id, cell)))
+    }
+
+    /// Everything it ever cost.
+    pub(crate) fn price(&self) -> i64 {
+        self.days
+            .values()
+            .flatten()
+            .map(|(_, cell)| cell.price)
+            .sum()
+    }
+}

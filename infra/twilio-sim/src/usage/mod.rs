@@ -1,0 +1,7 @@
+//! Usage records: what is booked by account, GMT day and category, and the pages that show it.
+
+pub(crate) mod book;
+pub(crate) mod catalogue;
+mod names;
+pub(crate) mod page;
+pub(crate) mod period;
