@@ -1,1 +1,319 @@
-//! Tollgate's behaviour across functions.
+//! What the behaviour tests share: a world with its own database, port and clock, driven as its users do.
+//!
+//! The real functions run behind real HTTP against the local AWS and the simulator, on virtual time. Nothing
+//! here decides or books anything.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+use local::stack::{Stack, StackConfig};
+use reqwest::Method;
+use serde_json::{Value, json};
+use twilio_sim::{Quirks, SimConfig};
+
+pub mod faults;
+
+/// Where every world's clock starts.
+pub const START: &str = "2026-03-01T00:00:00Z";
+/// The public address that callbacks are signed for; the simulator connects to the world instead.
+pub const PUBLIC_BASE_URL: &str = "https://hooks.example.test";
+
+/// A running Tollgate with its operator, its Twilio and its AWS.
+pub struct World {
+    /// Everything that runs.
+    pub stack: Stack,
+    http: reqwest::Client,
+    next: AtomicU64,
+}
+
+/// An answer of our API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Response headers that tests look at, by lower-case name.
+    pub headers: Vec<(String, String)>,
+    /// JSON body, `null` if it is empty or no JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The stable code of a problem.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// A text in the body; panics if there is none.
+    pub fn text(&self, pointer: &str) -> String {
+        let found = self.body.pointer(pointer).and_then(Value::as_str);
+        found
+            .unwrap_or_else(|| panic!("no text at {pointer} in {self:?}"))
+            .to_owned()
+    }
+
+    /// A header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// A tenant in service.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// Its id.
+    pub id: String,
+    /// Its subaccount.
+    pub account_sid: String,
+}
+
+impl World {
+    /// A world in which Twilio has no quirks.
+    pub async fn start() -> Self {
+        Self::with(SimConfig {
+            quirks: Quirks::none(),
+            ..SimConfig::default()
+        })
+        .await
+    }
+
+    /// A world with this simulator.
+    pub async fn with(sim: SimConfig) -> Self {
+        local::install_tls();
+        let start: Timestamp = START.parse().expect("a fixed time");
+        let config = StackConfig {
+            sim,
+            public_base_url: Some(PUBLIC_BASE_URL.to_owned()),
+            ..StackConfig::manual(1, start)
+        };
+        let stack = Stack::start(config).await.expect("a stack starts");
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Self {
+            stack,
+            http,
+            next: AtomicU64::new(1),
+        }
+    }
+
+    /// Any request to the world's port, without credentials.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.stack.base_url))
+            .body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("the world answers");
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.as_str().to_owned(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
+            .collect();
+        let bytes = response.bytes().await.expect("a whole answer");
+        Answer {
+            status,
+            headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        }
+    }
+
+    /// `GET` with the operator key.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(
+            Method::GET,
+            path,
+            &[("authorization", &self.bearer())],
+            Vec::new(),
+        )
+        .await
+    }
+
+    /// `DELETE` with the operator key.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.request(
+            Method::DELETE,
+            path,
+            &[("authorization", &self.bearer())],
+            Vec::new(),
+        )
+        .await
+    }
+
+    /// `POST` with the operator key and a fresh idempotency key.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_as(path, &self.fresh_key(), body).await
+    }
+
+    /// `POST` with the operator key and this idempotency key.
+    pub async fn post_as(&self, path: &str, idempotency_key: &str, body: &Value) -> Answer {
+        let headers = [
+            ("authorization", &*self.bearer()),
+            ("idempotency-key", idempotency_key),
+            ("content-type", "application/json"),
+        ];
+        self.request(Method::POST, path, &headers, body.to_string().into_bytes())
+            .await
+    }
+
+    /// The operator's `Authorization` header.
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.stack.operator_key)
+    }
+
+    /// An idempotency key that was not used before.
+    pub fn fresh_key(&self) -> String {
+        format!("test-{}", self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A plan: 1.5 times cost, suspension after this much grace.
+    pub async fn plan(&self, grace_minutes: u32) -> String {
+        let body = json!({
+            "name": "Standard", "currency": "USD", "default_multiplier": "1.5",
+            "standing": { "low_balance": "1", "resume_at": "1", "grace_minutes": grace_minutes, "minimum_hold_minutes": 60 },
+        });
+        let answer = self.post("/v1/plans", &body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.text("/plan_id")
+    }
+
+    /// A tenant in service on a plan without grace, with this much money.
+    pub async fn tenant(&self, name: &str, balance: &str) -> Tenant {
+        let plan = self.plan(0).await;
+        let answer = self
+            .post("/v1/tenants", &json!({ "name": name, "plan_id": plan }))
+            .await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let tenant = Tenant {
+            id: answer.text("/id"),
+            account_sid: answer.text("/account_sid"),
+        };
+        if balance != "0" {
+            let paid = self
+                .post(
+                    &format!("/v1/tenants/{}/top-ups", tenant.id),
+                    &json!({ "amount": balance }),
+                )
+                .await;
+            assert_eq!(paid.status, 201, "{paid:?}");
+        }
+        self.stack.settle().await;
+        tenant
+    }
+
+    /// The tenant as the API shows it.
+    pub async fn show(&self, tenant: &Tenant) -> Answer {
+        let answer = self.get(&format!("/v1/tenants/{}", tenant.id)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer
+    }
+
+    /// Sets what Twilio says a tenant used of a leaf category today; visible at once.
+    pub fn use_today(&self, tenant: &Tenant, category: &str, price: &str) {
+        let today = self
+            .stack
+            .clock
+            .now()
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .date();
+        self.stack
+            .sim
+            .revise_usage(&tenant.account_sid, today, category, price, None, None)
+            .expect("usage is set");
+    }
+
+    /// Sends a pull command for a tenant and lets everything that follows happen.
+    pub async fn pull(&self, tenant: &Tenant) {
+        self.send_pull(tenant);
+        self.stack.settle().await;
+    }
+
+    /// Sends a pull command for a tenant.
+    pub fn send_pull(&self, tenant: &Tenant) {
+        let queue = self.stack.aws.names().of("pull");
+        let body = json!({ "tenant_id": tenant.id, "cause": "test" }).to_string();
+        self.stack
+            .aws
+            .send_message(&queue, &body)
+            .expect("the queue is there");
+    }
+
+    /// Lets time pass, with everything that falls due.
+    pub async fn pass(&self, span: SignedDuration) {
+        self.stack.run_for(span).await;
+    }
+
+    /// The subaccount's auth token, as the secret has it.
+    pub fn auth_token(&self, account_sid: &str) -> String {
+        let request = json!({ "SecretId": format!("tollgate/local/twilio/{account_sid}") });
+        let answer = self
+            .stack
+            .aws
+            .inspect("secretsmanager.GetSecretValue", &request)
+            .expect("the secret is there");
+        let secret: Value =
+            serde_json::from_str(answer["SecretString"].as_str().expect("a text")).expect("JSON");
+        secret["authToken"].as_str().expect("a token").to_owned()
+    }
+
+    /// Posts a callback signed with this token.
+    pub async fn callback(
+        &self,
+        tenant_id: &str,
+        kind: &str,
+        fields: &[(&str, &str)],
+        auth_token: &str,
+    ) -> Answer {
+        let path = format!("/twilio/{tenant_id}/{kind}");
+        let signature =
+            twilio::signature::sign(auth_token, &format!("{PUBLIC_BASE_URL}{path}"), fields);
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("x-twilio-signature", &*signature),
+        ];
+        self.request(Method::POST, &path, &headers, body.into_bytes())
+            .await
+    }
+
+    /// All items of a table (by its short name), as DynamoDB JSON.
+    pub fn items(&self, table: &str) -> Vec<Value> {
+        let request = json!({ "TableName": self.stack.aws.names().of(table) });
+        let answer = self
+            .stack
+            .aws
+            .inspect("DynamoDB_20120810.Scan", &request)
+            .expect("the table is there");
+        answer["Items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Open subaccounts that Twilio has.
+    pub fn open_subaccounts(&self) -> usize {
+        let main = self.stack.main_credentials().0;
+        self.stack
+            .sim
+            .accounts()
+            .iter()
+            .filter(|account| account.sid != main && account.status != "closed")
+            .count()
+    }
+}

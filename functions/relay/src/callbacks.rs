@@ -19,15 +19,25 @@ impl Function {
         let mut tenants: BTreeMap<TenantId, bool> = BTreeMap::new();
         for record in records {
             let Some(tenant) = text(record, "pk").and_then(tenant_of) else {
-                tracing::error!(error_type = "malformed_record", "a callback row without a tenant");
+                tracing::error!(
+                    error_type = "malformed_record",
+                    "a callback row without a tenant"
+                );
                 continue;
             };
             *tenants.entry(tenant).or_default() |= text(record, "kind") == Some("usage_trigger");
         }
-        let urgent: BTreeSet<&TenantId> = tenants.iter().filter(|(_, urgent)| **urgent).map(|(tenant, _)| tenant).collect();
+        let urgent: BTreeSet<&TenantId> = tenants
+            .iter()
+            .filter(|(_, urgent)| **urgent)
+            .map(|(tenant, _)| tenant)
+            .collect();
         let commands: Vec<Command> = urgent
             .into_iter()
-            .map(|tenant| Command { tenant_id: tenant.clone(), cause: "usage_trigger".to_owned() })
+            .map(|tenant| Command {
+                tenant_id: tenant.clone(),
+                cause: "usage_trigger".to_owned(),
+            })
             .collect();
         self.queues.send(Queue::Pull, &commands).await?;
         for tenant in tenants.keys() {
@@ -38,7 +48,13 @@ impl Function {
 
     async fn mark(&self, tenant: &TenantId) -> Result<(), Failure> {
         let tick = aws::pull_tick(tenant, self.host.now());
-        if self.marked.lock().unwrap_or_else(PoisonError::into_inner).get(tenant) == Some(&tick) {
+        if self
+            .marked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(tenant)
+            == Some(&tick)
+        {
             return Ok(());
         }
         self.store.mark_pull(tenant, tick).await?;

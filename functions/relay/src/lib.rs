@@ -45,13 +45,19 @@ pub struct StreamFailure {
 impl StreamResponse {
     fn from(sequence_number: Option<String>) -> Self {
         let failure = sequence_number.map(|item_identifier| StreamFailure { item_identifier });
-        Self { batch_item_failures: failure.into_iter().collect() }
+        Self {
+            batch_item_failures: failure.into_iter().collect(),
+        }
     }
 }
 
 impl Function {
     /// Builds the clients; nothing is sent yet.
-    pub fn new(environment: &Environment, host: &Host, settings: &aws::Settings) -> Result<Self, Error> {
+    pub fn new(
+        environment: &Environment,
+        host: &Host,
+        settings: &aws::Settings,
+    ) -> Result<Self, Error> {
         let clients = settings.clients()?;
         let queues = Queues::new(
             &clients,
@@ -92,7 +98,10 @@ impl Function {
         let records = serde_json::from_value::<StreamEvent>(event)?.records;
         let from = |table: &str| {
             let stream = format!("table/{table}/stream/");
-            records.first().and_then(|record| record.event_source_arn.as_deref()).is_some_and(|arn| arn.contains(&stream))
+            records
+                .first()
+                .and_then(|record| record.event_source_arn.as_deref())
+                .is_some_and(|arn| arn.contains(&stream))
         };
         if from(&self.names.callbacks) {
             self.mark_tenants(&records).await?;

@@ -9,7 +9,12 @@ async fn main() -> Result<(), Error> {
     let environment = Environment::from_process();
     runtime::init_tracing(&environment);
     let host = Host::system();
-    let settings = aws::Settings::from_lookup(|name| environment.get(name), "relay", host.now.clone(), host.sleep.clone())?;
+    let settings = aws::Settings::from_lookup(
+        |name| environment.get(name),
+        "relay",
+        host.now.clone(),
+        host.sleep.clone(),
+    )?;
     let function = Function::new(&environment, &host, &settings)?;
     function.warm_up().await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await

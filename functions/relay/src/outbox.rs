@@ -22,15 +22,23 @@ impl Function {
     /// Publishes up to ten rows. Answers the index of the first that the bus does not have.
     pub(crate) async fn publish_rows(&self, rows: &[OutboxRow]) -> Result<Option<usize>, Failure> {
         let mut first_failed = None;
-        for (index, (row, publication)) in rows.iter().zip(self.bus.publish(rows).await?).enumerate() {
+        for (index, (row, publication)) in
+            rows.iter().zip(self.bus.publish(rows).await?).enumerate()
+        {
             match publication {
-                Publication::Accepted => self.store.remove_outbox_row(&row.partition, &row.id).await?,
+                Publication::Accepted => {
+                    self.store
+                        .remove_outbox_row(&row.partition, &row.id)
+                        .await?
+                }
                 Publication::NotYet => {
                     first_failed.get_or_insert(index);
                 }
                 Publication::Refused { code } => {
                     tracing::error!(event.id = %row.id, event.name = row.name, code, error_type = "event_refused", "the bus refuses an event: parked");
-                    self.store.park_outbox_row(&row.partition, &row.id, &code).await?;
+                    self.store
+                        .park_outbox_row(&row.partition, &row.id, &code)
+                        .await?;
                 }
             }
         }
@@ -50,7 +58,10 @@ fn row(record: &EventRecord) -> Option<(String, OutboxRow)> {
         })
     })();
     if parsed.is_none() {
-        tracing::error!(error_type = "malformed_record", "an outbox row without an event");
+        tracing::error!(
+            error_type = "malformed_record",
+            "an outbox row without an event"
+        );
     }
     Some((record.change.sequence_number.clone()?, parsed?))
 }

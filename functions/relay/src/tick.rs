@@ -1,7 +1,10 @@
 //! The tick: due marks, timers and daily turns go to the queues; then the cursor moves. A crash in between
 //! sends some of them again, which every consumer takes as a no-op.
 
-use aws::{ActKind, Command, CommitError, DueItem, OUTBOX_PARTITIONS, OutboxRow, PUT_EVENTS_MAX, Queue, Tick};
+use aws::{
+    ActKind, Command, CommitError, DueItem, OUTBOX_PARTITIONS, OutboxRow, PUT_EVENTS_MAX, Queue,
+    Tick,
+};
 use domain::ids::TenantId;
 use jiff::SignedDuration;
 
@@ -22,7 +25,10 @@ impl Function {
     /// Hands on every tick since the cursor that has settled.
     pub(crate) async fn tick(&self) -> Result<(), Failure> {
         let now = self.host.now();
-        let settled = Tick::of(now.saturating_sub(SignedDuration::from_secs(SETTLE_S)).unwrap_or(now));
+        let settled = Tick::of(
+            now.saturating_sub(SignedDuration::from_secs(SETTLE_S))
+                .unwrap_or(now),
+        );
         let mut cursor = self.store.due_cursor().await?;
         let mut next = cursor.map_or(settled, Tick::next);
         for _ in 0..TICKS_MAX {
@@ -47,12 +53,21 @@ impl Function {
         for due in self.store.due_on(tick).await? {
             let (queue, tenant_id, cause) = route(due);
             let queued = &mut commands[queue as usize];
-            let command = Command { tenant_id, cause: cause.to_owned() };
-            if !queued.iter().any(|other| other.tenant_id == command.tenant_id) {
+            let command = Command {
+                tenant_id,
+                cause: cause.to_owned(),
+            };
+            if !queued
+                .iter()
+                .any(|other| other.tenant_id == command.tenant_id)
+            {
                 queued.push(command);
             }
         }
-        for (queue, commands) in [Queue::Pull, Queue::Suspend, Queue::Provision].into_iter().zip(&commands) {
+        for (queue, commands) in [Queue::Pull, Queue::Suspend, Queue::Provision]
+            .into_iter()
+            .zip(&commands)
+        {
             self.queues.send(queue, commands).await?;
         }
         if tick.0.rem_euclid(SWEEP_EVERY) == 0 {
@@ -66,11 +81,19 @@ impl Function {
         let now = self.host.now();
         for partition in 0..OUTBOX_PARTITIONS {
             let rows = self.store.outbox_rows(partition, SWEEP_ROWS_MAX).await?;
-            let is_late = |row: &OutboxRow| now.duration_since(row.at) > SignedDuration::from_secs(SWEEP_OLDER_S);
-            let late: Vec<OutboxRow> = rows.into_iter().filter(|row| row.parked.is_none() && is_late(row)).collect();
+            let is_late = |row: &OutboxRow| {
+                now.duration_since(row.at) > SignedDuration::from_secs(SWEEP_OLDER_S)
+            };
+            let late: Vec<OutboxRow> = rows
+                .into_iter()
+                .filter(|row| row.parked.is_none() && is_late(row))
+                .collect();
             for chunk in late.chunks(PUT_EVENTS_MAX) {
                 if self.publish_rows(chunk).await?.is_some() {
-                    tracing::warn!(error_type = "bus_busy", "the bus does not take late events yet");
+                    tracing::warn!(
+                        error_type = "bus_busy",
+                        "the bus does not take late events yet"
+                    );
                     return Ok(());
                 }
             }

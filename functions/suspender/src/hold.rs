@@ -19,13 +19,22 @@ impl Function {
     /// Makes the `unpaid` hold follow the standing.
     pub(crate) async fn settle_hold(&self, request: &Request) -> Result<(), SuspendError> {
         for _ in 0..TRIES_MAX {
-            let Some(tenant) = self.store.tenant(&request.tenant_id).await? else { return Ok(()) };
-            let Some(wallet) = self.store.wallet(&request.tenant_id).await? else { return Ok(()) };
+            let Some(tenant) = self.store.tenant(&request.tenant_id).await? else {
+                return Ok(());
+            };
+            let Some(wallet) = self.store.wallet(&request.tenant_id).await? else {
+                return Ok(());
+            };
             let change = decide_unpaid(&tenant, wallet.standing);
             if change == HoldChange::Keep || tenant.lifecycle == Lifecycle::Provisioning {
                 return Ok(());
             }
-            let write = self.hold_write(request, tenant, change == HoldChange::Place, wallet.standing_ver);
+            let write = self.hold_write(
+                request,
+                tenant,
+                change == HoldChange::Place,
+                wallet.standing_ver,
+            );
             match self.store.write_hold(&write).await {
                 Ok(_) => return Ok(()),
                 Err(error) => lost_race(error)?,
@@ -34,12 +43,26 @@ impl Function {
         Err(SuspendError::Contended)
     }
 
-    fn hold_write(&self, request: &Request, before: Tenant, placed: bool, standing_ver: u64) -> HoldWrite {
+    fn hold_write(
+        &self,
+        request: &Request,
+        before: Tenant,
+        placed: bool,
+        standing_ver: u64,
+    ) -> HoldWrite {
         let now = self.host.now();
-        let reason = if placed { "the wallet ran dry" } else { "the wallet is funded again" };
+        let reason = if placed {
+            "the wallet ran dry"
+        } else {
+            "the wallet is funded again"
+        };
         let mut tenant = before.clone();
         if placed {
-            let record = HoldRecord { placed_at: now, actor: "suspender".to_owned(), reason: reason.to_owned() };
+            let record = HoldRecord {
+                placed_at: now,
+                actor: "suspender".to_owned(),
+                reason: reason.to_owned(),
+            };
             tenant.holds.insert(Hold::Unpaid, record);
         } else {
             tenant.holds.remove(&Hold::Unpaid);
@@ -51,23 +74,37 @@ impl Function {
             tenant_id: before.id.clone(),
             seq: before.ver + 1,
             cause: request.id.clone(),
-            fact: Fact::HoldChanged { hold: Hold::Unpaid, placed, reason: reason.to_owned() },
+            fact: Fact::HoldChanged {
+                hold: Hold::Unpaid,
+                placed,
+                reason: reason.to_owned(),
+            },
         };
         HoldWrite {
             before,
             tenant,
             standing_ver: Some(standing_ver),
             enforce_at: look_again_at(now),
-            audit: audit(request, if placed { "hold.place" } else { "hold.lift" }, reason),
+            audit: audit(
+                request,
+                if placed { "hold.place" } else { "hold.lift" },
+                reason,
+            ),
             event,
         }
     }
 }
 
 pub(crate) fn look_again_at(now: Timestamp) -> Timestamp {
-    now.saturating_add(SignedDuration::from_secs(LOOK_AGAIN_S)).unwrap_or(now)
+    now.saturating_add(SignedDuration::from_secs(LOOK_AGAIN_S))
+        .unwrap_or(now)
 }
 
 pub(crate) fn audit(request: &Request, act: &'static str, reason: &str) -> AuditDraft {
-    AuditDraft { actor: "suspender".to_owned(), act, reason: reason.to_owned(), request: request.id.clone() }
+    AuditDraft {
+        actor: "suspender".to_owned(),
+        act,
+        reason: reason.to_owned(),
+        request: request.id.clone(),
+    }
 }

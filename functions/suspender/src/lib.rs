@@ -70,10 +70,19 @@ struct Request {
 
 impl Function {
     /// Builds the clients; nothing is sent yet.
-    pub fn new(environment: &Environment, host: &Host, settings: &aws::Settings) -> Result<Self, Error> {
+    pub fn new(
+        environment: &Environment,
+        host: &Host,
+        settings: &aws::Settings,
+    ) -> Result<Self, Error> {
         let clients = settings.clients()?;
         let lookup = |name: &str| environment.get(name);
-        let twilio = twilio::Settings::from_lookup(lookup, host.now.clone(), host.sleep.clone(), host.random.clone())?;
+        let twilio = twilio::Settings::from_lookup(
+            lookup,
+            host.now.clone(),
+            host.sleep.clone(),
+            host.random.clone(),
+        )?;
         Ok(Self {
             host: host.clone(),
             store: Store::new(settings, &clients),
@@ -102,7 +111,10 @@ impl Function {
 
     async fn handle_message(&self, message: &SqsMessage) -> bool {
         let Some(request) = parse(message) else {
-            tracing::error!(error_type = "malformed_message", "a message is neither a command nor an event of ours");
+            tracing::error!(
+                error_type = "malformed_message",
+                "a message is neither a command nor an event of ours"
+            );
             return false;
         };
         match self.settle(&request).await {
@@ -128,8 +140,16 @@ impl Function {
 fn parse(message: &SqsMessage) -> Option<Request> {
     let fallback = message.message_id.clone().unwrap_or_default();
     match serde_json::from_str(message.body.as_deref()?).ok()? {
-        Body::Event { id, detail } => Some(Request { tenant_id: detail.tenant_id, id, looks_at_twilio: false }),
-        Body::Command(command) => Some(Request { tenant_id: command.tenant_id, id: fallback, looks_at_twilio: true }),
+        Body::Event { id, detail } => Some(Request {
+            tenant_id: detail.tenant_id,
+            id,
+            looks_at_twilio: false,
+        }),
+        Body::Command(command) => Some(Request {
+            tenant_id: command.tenant_id,
+            id: fallback,
+            looks_at_twilio: true,
+        }),
     }
 }
 

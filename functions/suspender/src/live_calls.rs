@@ -27,9 +27,20 @@ pub(crate) struct Ended {
 
 impl Function {
     /// Ends queued, ringing and in-progress calls of a subaccount that is already suspended.
-    pub(crate) async fn end_live_calls(&self, credentials: &Credentials, account_sid: &AccountSid) -> Result<Ended, SuspendError> {
-        let until = self.host.now().saturating_add(SignedDuration::from_secs(RUN_S)).unwrap_or(Timestamp::MAX);
-        let mut ended = Ended { call_sids: BTreeSet::new(), is_silent: false };
+    pub(crate) async fn end_live_calls(
+        &self,
+        credentials: &Credentials,
+        account_sid: &AccountSid,
+    ) -> Result<Ended, SuspendError> {
+        let until = self
+            .host
+            .now()
+            .saturating_add(SignedDuration::from_secs(RUN_S))
+            .unwrap_or(Timestamp::MAX);
+        let mut ended = Ended {
+            call_sids: BTreeSet::new(),
+            is_silent: false,
+        };
         let mut watch = LiveCallWatch::default();
         while self.host.now() < until {
             let live = self.live_calls(credentials, account_sid).await?;
@@ -37,19 +48,43 @@ impl Function {
                 ended.is_silent = true;
                 break;
             }
-            let ending = stream::iter(&live).map(|call| self.twilio.end_call(credentials, account_sid, &call.sid, &call.status));
-            let done: Vec<Call> = ending.buffer_unordered(ENDING_MAX).try_collect().await?;
-            ended.call_sids.extend(done.into_iter().map(|call| call.sid));
-            self.host.sleep(Duration::from_secs(EMPTY_LISTS_APART_S.unsigned_abs())).await;
+            let ending: Vec<_> = live
+                .iter()
+                .map(|call| {
+                    self.twilio
+                        .end_call(credentials, account_sid, &call.sid, &call.status)
+                })
+                .collect();
+            let done: Vec<Call> = stream::iter(ending)
+                .buffer_unordered(ENDING_MAX)
+                .try_collect()
+                .await?;
+            ended
+                .call_sids
+                .extend(done.into_iter().map(|call| call.sid));
+            self.host
+                .sleep(Duration::from_secs(EMPTY_LISTS_APART_S.unsigned_abs()))
+                .await;
         }
         Ok(ended)
     }
 
-    async fn live_calls(&self, credentials: &Credentials, account_sid: &AccountSid) -> Result<Vec<Call>, SuspendError> {
+    async fn live_calls(
+        &self,
+        credentials: &Credentials,
+        account_sid: &AccountSid,
+    ) -> Result<Vec<Call>, SuspendError> {
         let mut live = Vec::new();
         for status in CallStatus::LIVE {
-            let filter = CallFilter { status: Some(status), ..CallFilter::default() };
-            live.extend(self.twilio.list_calls(credentials, account_sid, &filter).await?);
+            let filter = CallFilter {
+                status: Some(status),
+                ..CallFilter::default()
+            };
+            live.extend(
+                self.twilio
+                    .list_calls(credentials, account_sid, &filter)
+                    .await?,
+            );
         }
         Ok(live)
     }

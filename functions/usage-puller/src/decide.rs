@@ -49,8 +49,15 @@ pub(crate) struct Decision {
 }
 
 /// Decides what to book. The same input always gives the same bookings; nothing to book gives none.
-pub(crate) fn decide(observation: &Observation<'_>, new_id: &dyn Fn() -> EventId) -> Result<Decision, LedgerError> {
-    let mut decision = Decision { bookings: Vec::new(), overlapping: Vec::new(), silent: Vec::new() };
+pub(crate) fn decide(
+    observation: &Observation<'_>,
+    new_id: &dyn Fn() -> EventId,
+) -> Result<Decision, LedgerError> {
+    let mut decision = Decision {
+        bookings: Vec::new(),
+        overlapping: Vec::new(),
+        silent: Vec::new(),
+    };
     let changes = day_changes(observation, &mut decision);
     let through = completed_through(observation, &changes);
     let mut wallet = observation.wallet.clone();
@@ -58,13 +65,22 @@ pub(crate) fn decide(observation: &Observation<'_>, new_id: &dyn Fn() -> EventId
     let last = chunks.len().saturating_sub(1);
     for (index, changes) in chunks.into_iter().enumerate() {
         // The cursor moves with the last chunk only: a crash in between reads the same days again.
-        let through = if index == last { through } else { wallet.completed_through };
+        let through = if index == last {
+            through
+        } else {
+            wallet.completed_through
+        };
         let booking = book(observation, &wallet, changes, through, new_id)?;
-        wallet = Wallet { rev: booking.wallet.rev + 1, ..booking.wallet.clone() };
+        wallet = Wallet {
+            rev: booking.wallet.rev + 1,
+            ..booking.wallet.clone()
+        };
         decision.bookings.push(booking);
     }
     if decision.bookings.is_empty() && needs_a_write(observation, through) {
-        decision.bookings.push(book(observation, &wallet, Vec::new(), through, new_id)?);
+        decision
+            .bookings
+            .push(book(observation, &wallet, Vec::new(), through, new_id)?);
     }
     Ok(decision)
 }
@@ -76,7 +92,12 @@ fn day_changes(observation: &Observation<'_>, decision: &mut Decision) -> Vec<Da
     }
     let mut changes = Vec::new();
     for day in observation.days {
-        let sheet = observation.sheets.iter().find(|sheet| sheet.day == *day).cloned().unwrap_or_else(|| DaySheet::empty(*day));
+        let sheet = observation
+            .sheets
+            .iter()
+            .find(|sheet| sheet.day == *day)
+            .cloned()
+            .unwrap_or_else(|| DaySheet::empty(*day));
         let Some(records) = by_day.get(day) else {
             // Twilio lists unused categories with zeros: no row at all is no statement about the day.
             if !sheet.lines.is_empty() {
@@ -84,7 +105,9 @@ fn day_changes(observation: &Observation<'_>, decision: &mut Decision) -> Vec<Da
             }
             continue;
         };
-        let Some(plan) = (observation.plans)(*day) else { continue };
+        let Some(plan) = (observation.plans)(*day) else {
+            continue;
+        };
         let change = match fold_day(*day, records, observation.wallet.currency) {
             Ok(usage) => {
                 if usage.overlaps {
@@ -113,27 +136,55 @@ pub(crate) fn fault_code(fault: &DayFault) -> &'static str {
 /// The last day that was read after it ended, by Twilio's own freshness mark where there is one, and never
 /// past a day that is held.
 fn completed_through(observation: &Observation<'_>, changes: &[DayChange]) -> Option<Date> {
-    let seen_at = observation.records.iter().filter_map(|record| record.as_of).max()?;
-    let ended = seen_at.min(observation.now).to_zoned(TimeZone::UTC).date().yesterday().ok()?;
+    let seen_at = observation
+        .records
+        .iter()
+        .filter_map(|record| record.as_of)
+        .max()?;
+    let ended = seen_at
+        .min(observation.now)
+        .to_zoned(TimeZone::UTC)
+        .date()
+        .yesterday()
+        .ok()?;
     let held = |day: &Date| {
-        let changed = changes.iter().find(|change| change.sheet.day == *day).map(|change| &change.sheet);
+        let changed = changes
+            .iter()
+            .find(|change| change.sheet.day == *day)
+            .map(|change| &change.sheet);
         let sheet = changed.or_else(|| observation.sheets.iter().find(|sheet| sheet.day == *day));
         sheet.is_some_and(|sheet| sheet.held.is_some())
     };
-    let first_held = observation.days.iter().find(|day| held(day)).and_then(|day| day.yesterday().ok());
+    let first_held = observation
+        .days
+        .iter()
+        .find(|day| held(day))
+        .and_then(|day| day.yesterday().ok());
     let through = first_held.map_or(ended, |before| before.min(ended));
-    Some(observation.wallet.completed_through.map_or(through, |known| known.max(through)))
+    Some(
+        observation
+            .wallet
+            .completed_through
+            .map_or(through, |known| known.max(through)),
+    )
 }
 
 fn needs_a_write(observation: &Observation<'_>, through: Option<Date>) -> bool {
     let wallet = observation.wallet;
     let lags = match (wallet.completed_through, through) {
-        (Some(known), Some(through)) => known.saturating_add(jiff::Span::new().days(THROUGH_LAG_DAYS)) < through,
+        (Some(known), Some(through)) => {
+            known.saturating_add(jiff::Span::new().days(THROUGH_LAG_DAYS)) < through
+        }
         (None, Some(_)) => true,
         _ => false,
     };
-    let restands = policy_plan(observation)
-        .is_some_and(|plan| wallet.clone().settle(&plan.standing, Occasion::Other, observation.now).standing_before.is_some());
+    let restands = policy_plan(observation).is_some_and(|plan| {
+        wallet
+            .clone()
+            .settle(&plan.standing, Occasion::Other, observation.now)
+            .standing_before
+            .is_some()
+    });
     lags || restands
 }
 
@@ -152,7 +203,10 @@ fn chunk(changes: Vec<DayChange>) -> Vec<Vec<DayChange>> {
         if !fits {
             chunks.push(Vec::new());
         }
-        chunks.last_mut().expect("a chunk was just made").push(change);
+        chunks
+            .last_mut()
+            .expect("a chunk was just made")
+            .push(change);
     }
     chunks
 }
@@ -164,7 +218,10 @@ fn book(
     through: Option<Date>,
     new_id: &dyn Fn() -> EventId,
 ) -> Result<UsageBooking, LedgerError> {
-    let lines: Vec<_> = changes.iter().flat_map(|change| change.lines.iter().cloned()).collect();
+    let lines: Vec<_> = changes
+        .iter()
+        .flat_map(|change| change.lines.iter().cloned())
+        .collect();
     let entry = if lines.is_empty() {
         None
     } else {
@@ -184,21 +241,38 @@ fn book(
         Some(entry) => wallet.post(entry)?,
         None => wallet.clone(),
     };
-    let posted = Wallet { completed_through: through.or(posted.completed_through), ..posted };
+    let posted = Wallet {
+        completed_through: through.or(posted.completed_through),
+        ..posted
+    };
     let policy = policy_plan(observation).map(|plan| &plan.standing);
     let settled = match policy {
         Some(policy) => posted.settle(policy, Occasion::Other, observation.now),
-        None => WalletChange { wallet: posted, standing_before: None },
+        None => WalletChange {
+            wallet: posted,
+            standing_before: None,
+        },
     };
     let timer_at = policy
         .filter(|_| settled.standing_before.is_some() || settled.wallet.standing.is_unpaid())
         .and_then(|policy| settled.wallet.next_action_at(policy))
         .filter(|at| *at > observation.now);
     let events = events(observation, &settled, &changes, new_id);
-    Ok(UsageBooking { changes, entry, wallet: settled.wallet, events, timer_at })
+    Ok(UsageBooking {
+        changes,
+        entry,
+        wallet: settled.wallet,
+        events,
+        timer_at,
+    })
 }
 
-fn events(observation: &Observation<'_>, settled: &WalletChange, changes: &[DayChange], new_id: &dyn Fn() -> EventId) -> Vec<Event> {
+fn events(
+    observation: &Observation<'_>,
+    settled: &WalletChange,
+    changes: &[DayChange],
+    new_id: &dyn Fn() -> EventId,
+) -> Vec<Event> {
     let event = |seq, fact| Event {
         id: new_id(),
         version: EVENT_VERSION,
@@ -216,8 +290,18 @@ fn events(observation: &Observation<'_>, settled: &WalletChange, changes: &[DayC
         };
         event(settled.wallet.standing_ver, fact)
     });
-    let held = changes.iter().filter_map(|change| change.sheet.held.as_ref().map(|code| (change, code)));
-    let held = held.map(|(change, code)| event(change.sheet.rev, Fact::UsageHeld { day: change.sheet.day, code: code.clone() }));
+    let held = changes
+        .iter()
+        .filter_map(|change| change.sheet.held.as_ref().map(|code| (change, code)));
+    let held = held.map(|(change, code)| {
+        event(
+            change.sheet.rev,
+            Fact::UsageHeld {
+                day: change.sheet.day,
+                code: code.clone(),
+            },
+        )
+    });
     held.chain(standing).collect()
 }
 
@@ -233,13 +317,19 @@ mod tests {
 
     fn plan() -> PricePlan {
         PricePlan {
-            reference: PlanRef { id: PlanId::from_ulid(ulid::Ulid::from_parts(1, 1)), version: 1 },
+            reference: PlanRef {
+                id: PlanId::from_ulid(ulid::Ulid::from_parts(1, 1)),
+                version: 1,
+            },
             name: "Standard".into(),
             currency: Currency::USD,
             default_multiplier: parse_decimal("1.5").unwrap(),
             multipliers: BTreeMap::new(),
             margin_floor: None,
-            standing: StandingPolicy { grace_minutes: 0, ..StandingPolicy::default() },
+            standing: StandingPolicy {
+                grace_minutes: 0,
+                ..StandingPolicy::default()
+            },
         }
     }
 
@@ -269,33 +359,53 @@ mod tests {
             cause: "test",
             now: "2026-11-20T12:00:00Z".parse().unwrap(),
         };
-        decide(&observation, &|| EventId::from_ulid(ulid::Ulid::from_parts(1, 1))).unwrap()
+        decide(&observation, &|| {
+            EventId::from_ulid(ulid::Ulid::from_parts(1, 1))
+        })
+        .unwrap()
     }
 
     fn day_total(price: &str) -> [UsageRecord; 2] {
         let day = date(2026, 11, 20);
-        [record(day, "totalprice", price, "usd"), record(day, "sms-outbound", price, "usd")]
+        [
+            record(day, "totalprice", price, "usd"),
+            record(day, "sms-outbound", price, "usd"),
+        ]
     }
 
     #[test]
     fn a_day_is_booked_once_with_cost_charge_and_standing() {
         let wallet = Wallet::new(Currency::USD);
         let decision = run(&wallet, &[], &day_total("2"));
-        let [booking] = &decision.bookings[..] else { panic!("one booking") };
+        let [booking] = &decision.bookings[..] else {
+            panic!("one booking")
+        };
         assert_eq!(booking.wallet.balance, Decimal::from(-3));
         assert!(booking.wallet.standing.is_unpaid());
         assert_eq!(booking.wallet.completed_through, Some(date(2026, 11, 19)));
         assert_eq!(booking.events.len(), 1);
 
-        let sheets: Vec<DaySheet> = booking.changes.iter().map(|change| change.sheet.clone()).collect();
-        assert!(run(&booking.wallet, &sheets, &day_total("2")).bookings.is_empty());
+        let sheets: Vec<DaySheet> = booking
+            .changes
+            .iter()
+            .map(|change| change.sheet.clone())
+            .collect();
+        assert!(
+            run(&booking.wallet, &sheets, &day_total("2"))
+                .bookings
+                .is_empty()
+        );
     }
 
     #[test]
     fn a_day_without_any_row_is_left_as_it_is() {
         let wallet = Wallet::new(Currency::USD);
         let first = run(&wallet, &[], &day_total("2")).bookings.remove(0);
-        let sheets: Vec<DaySheet> = first.changes.into_iter().map(|change| change.sheet).collect();
+        let sheets: Vec<DaySheet> = first
+            .changes
+            .into_iter()
+            .map(|change| change.sheet)
+            .collect();
         let decision = run(&first.wallet, &sheets, &[]);
         assert!(decision.bookings.is_empty());
         assert_eq!(decision.silent, [date(2026, 11, 20)]);
@@ -305,14 +415,25 @@ mod tests {
     fn another_currency_holds_the_day_says_so_once_and_keeps_the_cursor_before_it() {
         let wallet = Wallet::new(Currency::USD);
         let day = date(2026, 11, 18);
-        let records = [record(day, "totalprice", "2", "eur"), record(date(2026, 11, 20), "totalprice", "1", "usd")];
+        let records = [
+            record(day, "totalprice", "2", "eur"),
+            record(date(2026, 11, 20), "totalprice", "1", "usd"),
+        ];
         let decision = run(&wallet, &[], &records);
-        let [booking] = &decision.bookings[..] else { panic!("one booking") };
+        let [booking] = &decision.bookings[..] else {
+            panic!("one booking")
+        };
         assert_eq!(booking.wallet.completed_through, Some(date(2026, 11, 17)));
         assert_eq!(booking.wallet.cost, Decimal::ONE);
-        assert!(booking.events.iter().any(|event| matches!(&event.fact, Fact::UsageHeld { code, .. } if code == "other_currency")));
+        assert!(booking.events.iter().any(
+            |event| matches!(&event.fact, Fact::UsageHeld { code, .. } if code == "other_currency")
+        ));
 
-        let sheets: Vec<DaySheet> = booking.changes.iter().map(|change| change.sheet.clone()).collect();
+        let sheets: Vec<DaySheet> = booking
+            .changes
+            .iter()
+            .map(|change| change.sheet.clone())
+            .collect();
         assert!(run(&booking.wallet, &sheets, &records).bookings.is_empty());
     }
 }

@@ -27,10 +27,19 @@ pub struct Function {
 
 impl Function {
     /// Builds the clients; nothing is sent yet.
-    pub fn new(environment: &Environment, host: &Host, settings: &aws::Settings) -> Result<Self, Error> {
+    pub fn new(
+        environment: &Environment,
+        host: &Host,
+        settings: &aws::Settings,
+    ) -> Result<Self, Error> {
         let clients = settings.clients()?;
         let lookup = |name: &str| environment.get(name);
-        let twilio = twilio::Settings::from_lookup(lookup, host.now.clone(), host.sleep.clone(), host.random.clone())?;
+        let twilio = twilio::Settings::from_lookup(
+            lookup,
+            host.now.clone(),
+            host.sleep.clone(),
+            host.random.clone(),
+        )?;
         Ok(Self {
             host: host.clone(),
             store: Store::new(settings, &clients),
@@ -70,7 +79,10 @@ impl Function {
         let command: Command = match serde_json::from_str(body) {
             Ok(command) => command,
             Err(_) => {
-                tracing::error!(error_type = "malformed_message", "a pull message is not a command");
+                tracing::error!(
+                    error_type = "malformed_message",
+                    "a pull message is not a command"
+                );
                 return false;
             }
         };

@@ -81,10 +81,16 @@ impl Function {
         let today = now.to_zoned(TimeZone::UTC).date();
         let hot = days(window_start(Some(today), today, Date::MIN), today);
         let mut read = self.store.read_usage(tenant_id, &hot, false).await?;
-        let Some((tenant, account_sid)) = in_service(&read) else { return Ok(Outcome::NotInService) };
-        let window = self.widen(tenant_id, &mut read, &tenant, hot, today).await?;
+        let Some((tenant, account_sid)) = in_service(&read) else {
+            return Ok(Outcome::NotInService);
+        };
+        let window = self
+            .widen(tenant_id, &mut read, &tenant, hot, today)
+            .await?;
         let records = match self.fetch(&account_sid, &window).await {
-            Err(PullError::Twilio(error)) if error.is_not_found() && tenant.lifecycle == Lifecycle::Closed => {
+            Err(PullError::Twilio(error))
+                if error.is_not_found() && tenant.lifecycle == Lifecycle::Closed =>
+            {
                 return Ok(Outcome::NotInService);
             }
             fetched => fetched?,
@@ -95,8 +101,12 @@ impl Function {
                 self.host.sleep(self.pause()).await;
                 read = self.store.read_usage(tenant_id, &window, true).await?;
             }
-            let Some(wallet) = &read.wallet else { return Ok(Outcome::NotInService) };
-            let decision = self.decide(command, wallet, &read, &window, &records, &plans, &tenant, now)?;
+            let Some(wallet) = &read.wallet else {
+                return Ok(Outcome::NotInService);
+            };
+            let decision = self.decide(
+                command, wallet, &read, &window, &records, &plans, &tenant, now,
+            )?;
             log_alarms(tenant_id, &decision);
             match self.write(tenant_id, &decision).await {
                 Ok(()) => return self.finish(tenant_id, wallet, &decision, now).await,
@@ -108,13 +118,27 @@ impl Function {
     }
 
     /// Reads the sheets before the hot window too, when completed days are missing.
-    async fn widen(&self, tenant_id: &TenantId, read: &mut UsageRead, tenant: &Tenant, hot: Vec<Date>, today: Date) -> Result<Vec<Date>, StoreError> {
+    async fn widen(
+        &self,
+        tenant_id: &TenantId,
+        read: &mut UsageRead,
+        tenant: &Tenant,
+        hot: Vec<Date>,
+        today: Date,
+    ) -> Result<Vec<Date>, StoreError> {
         let created_on = tenant.created_at.to_zoned(TimeZone::UTC).date();
-        let through = read.wallet.as_ref().and_then(|wallet| wallet.completed_through);
+        let through = read
+            .wallet
+            .as_ref()
+            .and_then(|wallet| wallet.completed_through);
         let start = window_start(through, today, created_on);
         let mut window = days(start, today);
         window.truncate(DAYS_MAX);
-        let missing: Vec<Date> = window.iter().copied().filter(|day| !hot.contains(day)).collect();
+        let missing: Vec<Date> = window
+            .iter()
+            .copied()
+            .filter(|day| !hot.contains(day))
+            .collect();
         if !missing.is_empty() {
             let wider = self.store.read_usage(tenant_id, &window, false).await?;
             read.sheets = wider.sheets;
@@ -122,12 +146,31 @@ impl Function {
         Ok(window)
     }
 
-    async fn fetch(&self, account_sid: &AccountSid, window: &[Date]) -> Result<Vec<UsageRecord>, PullError> {
-        let (Some(start), Some(end)) = (window.first(), window.last()) else { return Ok(Vec::new()) };
-        let query = UsageQuery { span: UsageSpan::Daily, category: None, start: *start, end: *end, include_subaccounts: false };
+    async fn fetch(
+        &self,
+        account_sid: &AccountSid,
+        window: &[Date],
+    ) -> Result<Vec<UsageRecord>, PullError> {
+        let (Some(start), Some(end)) = (window.first(), window.last()) else {
+            return Ok(Vec::new());
+        };
+        let query = UsageQuery {
+            span: UsageSpan::Daily,
+            category: None,
+            start: *start,
+            end: *end,
+            include_subaccounts: false,
+        };
         let main = self.main.get().await?;
-        let credentials = Credentials::Main { account_sid: main.account_sid, auth_token: main.auth_token };
-        let rows = match self.twilio.list_usage(&credentials, account_sid, &query).await {
+        let credentials = Credentials::Main {
+            account_sid: main.account_sid,
+            auth_token: main.auth_token,
+        };
+        let rows = match self
+            .twilio
+            .list_usage(&credentials, account_sid, &query)
+            .await
+        {
             Ok(rows) => rows,
             Err(error) => {
                 if matches!(error, twilio::Error::Alarm { .. }) {
@@ -140,7 +183,12 @@ impl Function {
         Ok(rows.into_iter().map(to_record).collect())
     }
 
-    async fn plans_of(&self, tenant: &Tenant, window: &[Date], today: Date) -> Result<HashMap<PlanRef, Arc<PricePlan>>, PullError> {
+    async fn plans_of(
+        &self,
+        tenant: &Tenant,
+        window: &[Date],
+        today: Date,
+    ) -> Result<HashMap<PlanRef, Arc<PricePlan>>, PullError> {
         let mut plans = HashMap::new();
         for day in window.iter().chain([&today]) {
             let reference = tenant.plan_on(*day).ok_or(PullError::NoPlan)?;
@@ -153,10 +201,19 @@ impl Function {
 
     /// A plan version never changes, so it is kept.
     async fn plan(&self, reference: &PlanRef) -> Result<Arc<PricePlan>, PullError> {
-        if let Some(plan) = self.plans.lock().unwrap_or_else(PoisonError::into_inner).get(reference) {
+        if let Some(plan) = self
+            .plans
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(reference)
+        {
             return Ok(plan.clone());
         }
-        let plan = self.store.plan(reference).await?.ok_or_else(|| PullError::PlanMissing(reference.clone()))?;
+        let plan = self
+            .store
+            .plan(reference)
+            .await?
+            .ok_or_else(|| PullError::PlanMissing(reference.clone()))?;
         let plan = Arc::new(plan);
         let mut kept = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= PLANS_MAX {
@@ -166,7 +223,10 @@ impl Function {
         Ok(plan)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "everything that a decision may look at, loaded before")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "everything that a decision may look at, loaded before"
+    )]
     fn decide(
         &self,
         command: &Command,
@@ -178,7 +238,12 @@ impl Function {
         tenant: &Tenant,
         now: Timestamp,
     ) -> Result<Decision, LedgerError> {
-        let plan_on = |day: Date| tenant.plan_on(day).and_then(|reference| plans.get(reference)).map(Arc::as_ref);
+        let plan_on = |day: Date| {
+            tenant
+                .plan_on(day)
+                .and_then(|reference| plans.get(reference))
+                .map(Arc::as_ref)
+        };
         let observation = Observation {
             tenant: &tenant.id,
             wallet,
@@ -206,11 +271,25 @@ impl Function {
     }
 
     /// Marks the next hour after news, and while a tenant is in grace: late usage and revisions follow.
-    async fn finish(&self, tenant_id: &TenantId, before: &Wallet, decision: &Decision, now: Timestamp) -> Result<Outcome, PullError> {
-        let booked = decision.bookings.iter().any(|booking| booking.entry.is_some());
-        let standing = decision.bookings.last().map_or(before.standing, |booking| booking.wallet.standing);
+    async fn finish(
+        &self,
+        tenant_id: &TenantId,
+        before: &Wallet,
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Result<Outcome, PullError> {
+        let booked = decision
+            .bookings
+            .iter()
+            .any(|booking| booking.entry.is_some());
+        let standing = decision
+            .bookings
+            .last()
+            .map_or(before.standing, |booking| booking.wallet.standing);
         if booked || matches!(standing, Standing::Grace { .. }) {
-            self.store.mark_pull(tenant_id, aws::pull_tick(tenant_id, now)).await?;
+            self.store
+                .mark_pull(tenant_id, aws::pull_tick(tenant_id, now))
+                .await?;
         }
         Ok(match (booked, decision.bookings.is_empty()) {
             (true, _) => Outcome::Booked,
@@ -233,7 +312,10 @@ fn in_service(read: &UsageRead) -> Option<(Tenant, AccountSid)> {
 }
 
 fn days(start: Date, end: Date) -> Vec<Date> {
-    start.series(jiff::Span::new().days(1)).take_while(|day| *day <= end).collect()
+    start
+        .series(jiff::Span::new().days(1))
+        .take_while(|day| *day <= end)
+        .collect()
 }
 
 fn to_record(row: twilio::UsageRecord) -> UsageRecord {
@@ -255,7 +337,11 @@ fn log_alarms(tenant_id: &TenantId, decision: &Decision) {
     for day in &decision.silent {
         tracing::warn!(tenant.id = %tenant_id, usage.day = %day, error_type = "no_rows", "a booked day has no row any more");
     }
-    let held = decision.bookings.iter().flat_map(|booking| &booking.changes).filter_map(|change| Some((change.sheet.day, change.sheet.held.clone()?)));
+    let held = decision
+        .bookings
+        .iter()
+        .flat_map(|booking| &booking.changes)
+        .filter_map(|change| Some((change.sheet.day, change.sheet.held.clone()?)));
     for (day, code) in held {
         tracing::error!(tenant.id = %tenant_id, usage.day = %day, error_type = "usage_held", code, "a day cannot be booked yet");
     }

@@ -99,7 +99,10 @@ impl Tokens {
         let all_versions_at = cached.as_ref().and_then(|cached| cached.all_versions_at);
         match current {
             Ok(current) => {
-                let tokens: Vec<Token> = current.into_iter().map(|found| token(found, None)).collect();
+                let tokens: Vec<Token> = current
+                    .into_iter()
+                    .map(|found| token(found, None))
+                    .collect();
                 let fresh = Cached {
                     fresh_until: fresh_until(&tokens, now),
                     tokens,
@@ -188,7 +191,11 @@ impl Tokens {
             .created_at
             .map(|at| at + SignedDuration::from_secs(PREVIOUS_S));
         let mut tokens = vec![token(current, None)];
-        tokens.extend(read(Version::Pending).await?.map(|found| token(found, None)));
+        tokens.extend(
+            read(Version::Pending)
+                .await?
+                .map(|found| token(found, None)),
+        );
         if previous_until.is_some_and(|until| now < until) {
             let previous = read(Version::Previous).await?;
             tokens.extend(previous.map(|found| token(found, previous_until)));
@@ -239,13 +246,21 @@ const MAIN_FRESH_S: i64 = 300;
 impl MainSecret {
     /// An empty cache over the secrets.
     pub fn new(secrets: Secrets, now: NowFn) -> Self {
-        Self { secrets, now, cache: Arc::default() }
+        Self {
+            secrets,
+            now,
+            cache: Arc::default(),
+        }
     }
 
     /// The credentials, from the cache while they are fresh.
     pub async fn get(&self) -> Result<TwilioSecret, SecretError> {
         let now = (self.now)();
-        let cached = self.cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let cached = self
+            .cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some((secret, read_at)) = cached
             && !is_older(read_at, now, MAIN_FRESH_S)
         {

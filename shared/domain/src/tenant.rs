@@ -254,7 +254,8 @@ pub fn check_external_id(id: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn is_unprintable(character: char) -> bool {
+/// Control and text-direction characters, which could break a header or deceive a reader.
+pub fn is_unprintable(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -40,6 +40,11 @@ impl Environment {
         Self(pairs.into_iter().collect())
     }
 
+    /// All of it, in order of names.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value, if set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0

@@ -1,0 +1,1 @@
+//! Faults between the functions and the outside, and the crash explorer.
