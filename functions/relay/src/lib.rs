@@ -24,6 +24,8 @@ pub struct Function {
     names: Names,
     /// The tick that each tenant was last marked on by this instance.
     marked: Mutex<HashMap<TenantId, Tick>>,
+    /// Where this instance left the cursor.
+    cursor: Mutex<Option<Tick>>,
 }
 
 /// Which records of a batch come again: those from the first that failed.
@@ -73,6 +75,7 @@ impl Function {
             bus: Bus::new(&clients, &names),
             names,
             marked: Mutex::default(),
+            cursor: Mutex::default(),
         })
     }
 

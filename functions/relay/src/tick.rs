@@ -1,6 +1,8 @@
 //! The tick: due marks, timers and daily turns go to the queues; then the cursor moves. A crash in between
 //! sends some of them again, which every consumer takes as a no-op.
 
+use std::sync::PoisonError;
+
 use aws::{
     ActKind, Command, CommitError, DueItem, OUTBOX_PARTITIONS, OutboxRow, PUT_EVENTS_MAX, Queue,
     Tick,
@@ -14,8 +16,8 @@ use crate::{Failure, Function};
 const SETTLE_S: i64 = 60;
 /// Ticks of one run: after an outage the rest follows with the next runs.
 const TICKS_MAX: usize = 48;
-/// Every twelfth tick looks for events that the stream did not carry.
-const SWEEP_EVERY: i64 = 12;
+/// Every third tick looks through one partition for events that the stream did not carry.
+const SWEEP_EVERY: i64 = 3;
 /// An event older than this should have been on the bus.
 const SWEEP_OLDER_S: i64 = 120;
 /// Events of one partition that one sweep sends.
@@ -29,7 +31,12 @@ impl Function {
             now.saturating_sub(SignedDuration::from_secs(SETTLE_S))
                 .unwrap_or(now),
         );
-        let mut cursor = self.store.due_cursor().await?;
+        // The cursor that this instance moved last is most likely still there; the condition finds out.
+        let known = self.cursor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut cursor = match known {
+            Some(cursor) => Some(cursor),
+            None => self.store.due_cursor().await?,
+        };
         let mut next = cursor.map_or(settled, Tick::next);
         for _ in 0..TICKS_MAX {
             if next > settled {
@@ -45,6 +52,7 @@ impl Function {
             cursor = Some(next);
             next = next.next();
         }
+        *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = cursor;
         Ok(())
     }
 
@@ -71,31 +79,22 @@ impl Function {
             self.queues.send(queue, commands).await?;
         }
         if tick.0.rem_euclid(SWEEP_EVERY) == 0 {
-            self.sweep_outbox().await?;
+            let partition = (tick.0 / SWEEP_EVERY).rem_euclid(i64::from(OUTBOX_PARTITIONS));
+            self.sweep_outbox(u8::try_from(partition).unwrap_or_default()).await?;
         }
         Ok(())
     }
 
     /// Sends events again that lie in the outbox too long; parked ones wait for a person.
-    async fn sweep_outbox(&self) -> Result<(), Failure> {
+    async fn sweep_outbox(&self, partition: u8) -> Result<(), Failure> {
         let now = self.host.now();
-        for partition in 0..OUTBOX_PARTITIONS {
-            let rows = self.store.outbox_rows(partition, SWEEP_ROWS_MAX).await?;
-            let is_late = |row: &OutboxRow| {
-                now.duration_since(row.at) > SignedDuration::from_secs(SWEEP_OLDER_S)
-            };
-            let late: Vec<OutboxRow> = rows
-                .into_iter()
-                .filter(|row| row.parked.is_none() && is_late(row))
-                .collect();
-            for chunk in late.chunks(PUT_EVENTS_MAX) {
-                if self.publish_rows(chunk).await?.is_some() {
-                    tracing::warn!(
-                        error_type = "bus_busy",
-                        "the bus does not take late events yet"
-                    );
-                    return Ok(());
-                }
+        let rows = self.store.outbox_rows(partition, SWEEP_ROWS_MAX).await?;
+        let is_late = |row: &OutboxRow| now.duration_since(row.at) > SignedDuration::from_secs(SWEEP_OLDER_S);
+        let late: Vec<OutboxRow> = rows.into_iter().filter(|row| row.parked.is_none() && is_late(row)).collect();
+        for chunk in late.chunks(PUT_EVENTS_MAX) {
+            if self.publish_rows(chunk).await?.is_some() {
+                tracing::warn!(error_type = "bus_busy", "the bus does not take late events yet");
+                return Ok(());
             }
         }
         Ok(())

@@ -3,6 +3,8 @@
 //! `due#<tick>` holds `pull#<tenant>` marks and `act#<kind>#<tenant>` timers; `daily#<slot>` lists every
 //! tenant once, spread over the day; `cursor` is the last tick that was handed on.
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Timestamp;
 use domain::ids::TenantId;
 use serde::{Deserialize, Serialize};
@@ -99,11 +101,9 @@ struct DueRow {
     ttl: Option<i64>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct CursorRow {
-    pk: String,
-    sk: String,
-    tick: u64,
+    tick: i64,
 }
 
 /// The tick on which a tenant's next pull falls: its own five minutes of the hour, at least 60 s ahead.
@@ -225,30 +225,30 @@ impl Store {
         let row: Option<CursorRow> = self
             .get("read due cursor", &self.names().due, key("cursor", "-"))
             .await?;
-        Ok(row.map(|row| Tick(i64::try_from(row.tick).unwrap_or(i64::MAX))))
+        Ok(row.map(|row| Tick(row.tick)))
     }
 
     /// Moves the cursor on, if it still stands where it was read.
-    pub async fn advance_due_cursor(
-        &self,
-        from: Option<Tick>,
-        to: Tick,
-    ) -> Result<(), CommitError> {
-        let number = |tick: Tick| u64::try_from(tick.0).unwrap_or_default();
-        let expect = from.map_or(Expect::Absent, |from| Expect::Number("tick", number(from)));
-        let row = CursorRow {
-            pk: "cursor".to_owned(),
-            sk: "-".to_owned(),
-            tick: number(to),
+    pub async fn advance_due_cursor(&self, from: Option<Tick>, to: Tick) -> Result<(), CommitError> {
+        let number = |tick: Tick| AttributeValue::N(tick.0.to_string());
+        let request = self
+            .dynamodb()
+            .update_item()
+            .table_name(&self.names().due)
+            .set_key(Some(key("cursor", "-")))
+            .update_expression("SET tick = :to")
+            .expression_attribute_values(":to", number(to));
+        let request = match from {
+            Some(from) => request.condition_expression("tick = :from").expression_attribute_values(":from", number(from)),
+            None => request.condition_expression("attribute_not_exists(pk)"),
         };
-        self.put(
-            "advance due cursor",
-            &self.names().due,
-            &row,
-            &expect,
-            "cursor",
-        )
-        .await
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
+                Err(CommitError::Conflict { items: vec!["cursor"] })
+            }
+            Err(error) => Err(StoreError::from_sdk("advance due cursor", &error).into()),
+        }
     }
 }
 
