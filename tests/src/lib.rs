@@ -1,3 +1,5 @@
+#![doc = include_str!("../README.md")]
+
 //! What the behaviour tests share: a world with its own database, port and clock, driven as its users do.
 //!
 //! The real functions run behind real HTTP against the local AWS and the simulator, on virtual time. Nothing
@@ -11,7 +13,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use twilio_sim::{Quirks, SimConfig};
 
+pub mod explorer;
 pub mod faults;
+pub mod probe;
 
 /// Where every world's clock starts.
 pub const START: &str = "2026-03-01T00:00:00Z";
@@ -225,7 +229,41 @@ impl World {
         answer
     }
 
-    /// Sets what Twilio says a tenant used of a leaf category today; visible at once.
+    /// `POST` on the simulator's control endpoints.
+    pub async fn simulate(&self, path: &str, body: &Value) -> Answer {
+        let answer = self
+            .request(
+                Method::POST,
+                &format!("/_sim{path}"),
+                &[],
+                body.to_string().into_bytes(),
+            )
+            .await;
+        assert!(answer.status < 300, "{answer:?}");
+        answer
+    }
+
+    /// Places a call of this length on the tenant's account (which gets a number) and lets it be answered.
+    pub async fn call(&self, tenant: &Tenant, seconds: u32) -> String {
+        self.simulate("/numbers", &json!({ "account_sid": tenant.account_sid }))
+            .await;
+        let call = json!({ "account_sid": tenant.account_sid, "duration_s": seconds, "outcome": "completed" });
+        let placed = self.simulate("/calls", &call).await;
+        self.pass(SignedDuration::from_mins(2)).await;
+        placed.text("/sid")
+    }
+
+    /// SIDs of the tenant's live calls in Twilio.
+    pub fn live_calls(&self, tenant: &Tenant) -> Vec<String> {
+        let accounts = self.stack.sim.accounts().into_iter();
+        accounts
+            .filter(|account| account.sid == tenant.account_sid)
+            .flat_map(|account| account.live_calls)
+            .collect()
+    }
+
+    /// Sets what Twilio says a tenant used of a leaf of the simulator today (`sms-outbound-longcode`, not the
+    /// rollup `sms-outbound`); visible at once.
     pub fn use_today(&self, tenant: &Tenant, category: &str, price: &str) {
         let today = self
             .stack

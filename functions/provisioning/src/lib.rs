@@ -1,1 +1,47 @@
-//! Lambda function provisioning.
+#![doc = include_str!("../README.md")]
+
+mod problem;
+
+mod event;
+
+mod extract;
+
+mod digest;
+
+mod auth;
+
+mod main_account;
+
+mod app;
+
+mod view;
+
+mod plans;
+
+mod tenants;
+
+mod saga;
+
+mod steps;
+
+mod resume;
+
+mod holds;
+
+mod top_ups;
+
+mod api_keys;
+
+mod records;
+
+mod days;
+
+mod reconciliation;
+
+mod subaccounts;
+
+mod operator_keys;
+
+mod function;
+
+pub use function::Function;

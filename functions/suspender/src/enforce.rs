@@ -1,10 +1,12 @@
 //! Twilio's status follows the holds: decided from a fresh row, done under the tenant's lease, read back,
 //! and compared with a fresh row again before it is called done.
 
+use std::collections::BTreeSet;
+
 use domain::event::{EVENT_VERSION, Event, Fact};
 use domain::ids::{AccountSid, CallSid, EventId};
 use domain::suspension::{Enforcement, decide_enforcement};
-use domain::tenant::{Tenant, TwilioStatus};
+use domain::tenant::{Lifecycle, Tenant, TwilioStatus};
 use jiff::SignedDuration;
 use twilio::{AccountStatus, Credentials};
 
@@ -18,10 +20,22 @@ const LEASE_S: i64 = 110;
 /// SIDs of ended calls that an event names; all are counted.
 const CALL_SIDS_MAX: usize = 100;
 
+/// What came of asking for the lease.
+enum Lease {
+    /// The row with our lease on it.
+    Ours(Box<Tenant>),
+    /// Someone else is at work, and a timer looks again after it.
+    Busy,
+    /// The row changed meanwhile: read it again.
+    Lost,
+}
+
 impl Function {
     /// Brings Twilio's status and live calls into the state that the holds ask for.
     pub(crate) async fn enforce(&self, request: &Request) -> Result<(), SuspendError> {
         let mut looks_at_twilio = request.looks_at_twilio;
+        // Calls that this run ended, whichever of its rounds it was.
+        let mut ended = BTreeSet::new();
         for _ in 0..ROUNDS_MAX {
             let Some(mut tenant) = self.store.tenant(&request.tenant_id).await? else {
                 return Ok(());
@@ -30,22 +44,37 @@ impl Function {
                 return Ok(());
             };
             let credentials = self.credentials().await?;
-            if looks_at_twilio && tenant.desired_status() != TwilioStatus::Closed {
-                tenant.twilio_status = self.seen_status(&credentials, &account_sid).await?;
-                looks_at_twilio = false;
+            if account_sid == *credentials.account_sid() {
+                return Err(SuspendError::MainAccount);
             }
+            // Only a row that looks settled is held against Twilio: what is not settled is done again
+            // anyway, because a suspended subaccount alone does not mean that its calls were ended.
+            if looks_at_twilio && is_settled(&tenant) {
+                tenant.twilio_status = self.seen_status(&credentials, &account_sid).await?;
+            }
+            looks_at_twilio = false;
             let enforcement = decide_enforcement(&tenant);
             if enforcement == Enforcement::None {
                 return Ok(());
             }
-            let Some(leased) = self.take_lease(request, &tenant).await? else {
-                return Ok(());
+            let leased = match self.take_lease(request, &tenant).await? {
+                Lease::Ours(leased) => leased,
+                Lease::Busy => return Ok(()),
+                Lease::Lost => continue,
             };
-            if self
-                .enforce_leased(request, leased, &credentials, &account_sid, enforcement)
-                .await?
+            match self
+                .enforce_leased(request, &leased, &credentials, enforcement, &mut ended)
+                .await
             {
-                return Ok(());
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) => {
+                    // Whoever comes next, a payment perhaps, need not wait for the lease to run out.
+                    if let Err(error) = self.release(&leased).await {
+                        tracing::warn!(tenant.id = %leased.id, %error, "the lease stays until it runs out");
+                    }
+                    return Err(error);
+                }
             }
         }
         Err(SuspendError::Contended)
@@ -73,51 +102,46 @@ impl Function {
         ))
     }
 
-    /// The row with our lease on it. `None`: someone else is at work, and a timer looks again after it.
-    async fn take_lease(
-        &self,
-        request: &Request,
-        tenant: &Tenant,
-    ) -> Result<Option<Tenant>, SuspendError> {
+    /// Takes the lease. With it Twilio's status becomes unknown, so that a run that dies half-way is found by
+    /// whoever comes next, whatever the holds say by then.
+    async fn take_lease(&self, request: &Request, tenant: &Tenant) -> Result<Lease, SuspendError> {
         let now = self.host.now();
         if !tenant.lease_is_free_for(&request.id, now) {
             self.store
                 .enforce_again_at(&tenant.id, look_again_at(now))
                 .await?;
-            return Ok(None);
+            return Ok(Lease::Busy);
         }
         let until = now
             .saturating_add(SignedDuration::from_secs(LEASE_S))
             .unwrap_or(now);
         let leased = Tenant {
             lease: Some(tenant.next_lease(&request.id, until)),
+            twilio_status: None,
             ..tenant.clone()
         };
         match self.store.update_tenant(&leased).await {
-            Ok(leased) => Ok(Some(leased)),
-            Err(error) => {
-                lost_race(error)?;
-                self.store
-                    .enforce_again_at(&tenant.id, look_again_at(now))
-                    .await?;
-                Ok(None)
-            }
+            Ok(leased) => Ok(Lease::Ours(Box::new(leased))),
+            Err(error) => lost_race(error).map(|()| Lease::Lost),
         }
     }
 
-    /// One round under the lease. True: the row and Twilio agree.
+    /// One round under the lease. True: the row and Twilio agree, or a timer goes on.
     async fn enforce_leased(
         &self,
         request: &Request,
-        leased: Tenant,
+        leased: &Tenant,
         credentials: &Credentials,
-        account_sid: &AccountSid,
         enforcement: Enforcement,
+        ended: &mut BTreeSet<CallSid>,
     ) -> Result<bool, SuspendError> {
         let (wanted, status) = match enforcement {
             Enforcement::Suspend => (AccountStatus::Suspended, TwilioStatus::Suspended),
             Enforcement::Reactivate => (AccountStatus::Active, TwilioStatus::Active),
             Enforcement::None => return Ok(true),
+        };
+        let Some(account_sid) = &leased.account_sid else {
+            return Ok(true);
         };
         let posted = self
             .twilio
@@ -126,34 +150,33 @@ impl Function {
         if known_status(&posted.status) != Some(status) {
             return Err(SuspendError::StatusKept(posted.status.to_string()));
         }
-        let mut call_sids: Vec<CallSid> = Vec::new();
-        if status == TwilioStatus::Suspended {
-            let ended = self.end_live_calls(credentials, account_sid).await?;
-            if !ended.is_silent {
-                // More calls than one run can end: the timer goes on, under a fresh lease.
-                self.release(&leased).await?;
-                self.store
-                    .enforce_again_at(&leased.id, self.host.now())
-                    .await?;
-                return Ok(true);
-            }
-            call_sids.extend(ended.call_sids);
+        if status == TwilioStatus::Suspended
+            && !self.end_live_calls(credentials, account_sid, ended).await?
+        {
+            // More calls than one run can end: the timer goes on. It is set first, or a crash in between
+            // would leave nobody to do so.
+            self.store
+                .enforce_again_at(&leased.id, self.host.now())
+                .await?;
+            self.release(leased).await?;
+            return Ok(true);
         }
-        self.record(request, &leased, status, &call_sids).await
+        self.record(request, leased, status, ended).await
     }
 
+    /// Gives our lease back; one that someone else took meanwhile is theirs.
     async fn release(&self, leased: &Tenant) -> Result<(), SuspendError> {
         let Some(fresh) = self.store.tenant(&leased.id).await? else {
             return Ok(());
         };
-        match self
-            .store
-            .update_tenant(&Tenant {
-                lease: None,
-                ..fresh
-            })
-            .await
-        {
+        if fresh.lease != leased.lease {
+            return Ok(());
+        }
+        let released = Tenant {
+            lease: None,
+            ..fresh
+        };
+        match self.store.update_tenant(&released).await {
             Ok(_) => Ok(()),
             Err(error) => lost_race(error),
         }
@@ -165,7 +188,7 @@ impl Function {
         request: &Request,
         leased: &Tenant,
         status: TwilioStatus,
-        call_sids: &[CallSid],
+        ended: &mut BTreeSet<CallSid>,
     ) -> Result<bool, SuspendError> {
         let now = self.host.now();
         let Some(before) = self.store.tenant(&leased.id).await? else {
@@ -183,9 +206,9 @@ impl Function {
         };
         let (fact, act, reason) = match status {
             TwilioStatus::Suspended => {
-                let named = call_sids.iter().take(CALL_SIDS_MAX).cloned().collect();
+                let named = ended.iter().take(CALL_SIDS_MAX).cloned().collect();
                 let fact = Fact::TenantSuspended {
-                    calls_ended: call_sids.len(),
+                    calls_ended: ended.len(),
                     call_sids: named,
                 };
                 (
@@ -215,12 +238,22 @@ impl Function {
             .await
         {
             Ok(_) => {
-                tracing::info!(tenant.id = %before.id, twilio.status = status.name(), calls.ended = call_sids.len(), "enforced");
+                tracing::info!(tenant.id = %before.id, twilio.status = status.name(), calls.ended = ended.len(), "enforced");
+                ended.clear();
                 Ok(agrees)
             }
             Err(error) => lost_race(error).map(|()| false),
         }
     }
+}
+
+/// In service, and by its row Twilio has what it should have.
+fn is_settled(tenant: &Tenant) -> bool {
+    let is_in_service = !matches!(
+        tenant.lifecycle,
+        Lifecycle::Provisioning | Lifecycle::ProvisioningFailed | Lifecycle::Closed
+    );
+    is_in_service && tenant.twilio_status == Some(tenant.desired_status())
 }
 
 fn known_status(status: &AccountStatus) -> Option<TwilioStatus> {

@@ -32,6 +32,8 @@ enum SuspendError {
     Contended,
     #[error("Twilio keeps the status {0}")]
     StatusKept(String),
+    #[error("the tenant's subaccount is the main account, which is never suspended")]
+    MainAccount,
 }
 
 impl SuspendError {
@@ -42,6 +44,7 @@ impl SuspendError {
             Self::Twilio(error) => error.kind(),
             Self::Contended => "contended",
             Self::StatusKept(_) => "status_kept",
+            Self::MainAccount => "main_account",
         }
     }
 }

@@ -1,1 +1,21 @@
-//! Lambda function webhook.
+#![doc = include_str!("../README.md")]
+
+mod function;
+
+mod route;
+
+mod request;
+
+mod form;
+
+mod json;
+
+mod owners;
+
+mod grammar;
+
+mod record;
+
+mod refusal;
+
+pub use function::Function;

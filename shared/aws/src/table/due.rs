@@ -229,7 +229,11 @@ impl Store {
     }
 
     /// Moves the cursor on, if it still stands where it was read.
-    pub async fn advance_due_cursor(&self, from: Option<Tick>, to: Tick) -> Result<(), CommitError> {
+    pub async fn advance_due_cursor(
+        &self,
+        from: Option<Tick>,
+        to: Tick,
+    ) -> Result<(), CommitError> {
         let number = |tick: Tick| AttributeValue::N(tick.0.to_string());
         let request = self
             .dynamodb()
@@ -239,13 +243,21 @@ impl Store {
             .update_expression("SET tick = :to")
             .expression_attribute_values(":to", number(to));
         let request = match from {
-            Some(from) => request.condition_expression("tick = :from").expression_attribute_values(":from", number(from)),
+            Some(from) => request
+                .condition_expression("tick = :from")
+                .expression_attribute_values(":from", number(from)),
             None => request.condition_expression("attribute_not_exists(pk)"),
         };
         match request.send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
-                Err(CommitError::Conflict { items: vec!["cursor"] })
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Err(CommitError::Conflict {
+                    items: vec!["cursor"],
+                })
             }
             Err(error) => Err(StoreError::from_sdk("advance due cursor", &error).into()),
         }

@@ -1,0 +1,311 @@
+//! API keys of a tenant's own subaccount: `POST`, `GET` and `DELETE .../api-keys`.
+//!
+//! A key's secret is in the one answer of the request that made it. A key that Twilio has and we do not know
+//! is an orphan: its secret is known to nobody, so it is deleted before another of its name is made. Whoever
+//! makes a key first claims the tenant's row (a plain write of a new version): a request that claims later
+//! makes the earlier one's record fail, so no key can be deleted as an orphan and handed out as well.
+
+use std::sync::Arc;
+
+use aws::{IssuedKey, StoreError};
+use axum::Extension;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use domain::ids::{AccountSid, KeySid, TenantId};
+use domain::tenant::{FRIENDLY_NAME_MAX, Tenant};
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use twilio::{CreatedKey, Key};
+
+use crate::app::{App, TRIES_MAX, audit};
+use crate::extract::{Caller, Item, JsonBody, TenantPath, is_printable};
+use crate::main_account::MainError;
+use crate::problem::{Answer, Code, Failure, internal};
+use crate::saga::{ShownKey, StepError};
+use crate::tenants::{in_service, lost_race};
+use crate::view::{self, KeyView};
+
+/// Characters of a purpose: together with a separator it leaves room for a name.
+const PURPOSE_MAX: usize = 32;
+/// Creates that are sent for one key: a second one only after the first one's orphan is gone.
+const CREATES_MAX: u32 = 2;
+
+/// What a key is for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    purpose: String,
+}
+
+#[derive(Debug, Serialize)]
+struct IssuedKeyView {
+    sid: String,
+    name: String,
+    issued_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+}
+
+/// A key's name in Twilio: the client's name, cut so that the purpose stays whole.
+pub fn key_name(name: &str, purpose: &str) -> String {
+    let suffix = format!(" - {purpose}");
+    let room = FRIENDLY_NAME_MAX.saturating_sub(suffix.chars().count());
+    let cut: String = name.chars().take(room).collect();
+    format!("{}{suffix}", cut.trim_end())
+}
+
+/// Makes and deletes keys of one tenant's subaccount.
+pub(crate) struct KeyMaker<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) account_sid: &'a AccountSid,
+}
+
+impl KeyMaker<'_> {
+    /// Deletes keys of this name that no row knows as issued.
+    pub(crate) async fn delete_orphans(&self, name: &str) -> Result<(), StepError> {
+        let issued = self.app.store.issued_keys(self.tenant).await?;
+        let listed = self.app.main.call(|main| {
+            let (client, account) = (&self.app.twilio, self.account_sid);
+            async move { client.list_keys(&main, account).await }
+        });
+        for orphan in orphans(listed.await?, &issued, name) {
+            self.delete(&orphan).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates a key. After an unknown outcome what may have been made is deleted, for its secret is lost.
+    pub(crate) async fn create(&self, name: &str) -> Result<CreatedKey, StepError> {
+        let mut unknown = None;
+        for _ in 0..CREATES_MAX {
+            let created = self.app.main.call(|main| {
+                let (client, account) = (&self.app.twilio, self.account_sid);
+                async move { client.create_key(&main, account, name).await }
+            });
+            match created.await {
+                Ok(key) => return Ok(key),
+                Err(MainError::Twilio(error @ twilio::Error::UnknownOutcome { .. })) => {
+                    self.delete_orphans(name).await?;
+                    unknown = Some(error);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(unknown.expect("the loop has met an unknown outcome").into())
+    }
+
+    /// Deletes a key at Twilio; one that is gone is deleted.
+    pub(crate) async fn delete(&self, key: &KeySid) -> Result<(), StepError> {
+        let deleted = self.app.main.call(|main| {
+            let (client, account) = (&self.app.twilio, self.account_sid);
+            async move { client.delete_key(&main, account, key).await }
+        });
+        Ok(deleted.await?)
+    }
+}
+
+fn orphans(listed: Vec<Key>, issued: &[IssuedKey], name: &str) -> Vec<KeySid> {
+    let is_known = |sid: &KeySid| {
+        issued
+            .iter()
+            .any(|key| key.key_sid == *sid && key.revoked_at.is_none())
+    };
+    let orphans = listed
+        .into_iter()
+        .filter(|key| key.friendly_name == name && !is_known(&key.sid));
+    orphans.map(|key| key.sid).collect()
+}
+
+/// Issues a key for a purpose.
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    TenantPath(id): TenantPath,
+    JsonBody { value, .. }: JsonBody<NewKey>,
+) -> Answer {
+    let purpose = value.purpose;
+    if !is_printable(&purpose, PURPOSE_MAX) || purpose.trim() != purpose {
+        return Err(Code::PURPOSE_INVALID.into());
+    }
+    for _ in 0..TRIES_MAX {
+        let tenant = in_service(&app, &id).await?;
+        // The claim: whoever claimed earlier and has not recorded its key cannot record it any more.
+        match app.store.update_tenant(&tenant).await {
+            Ok(claimed) => match issue(&app, &caller, &claimed, &purpose).await? {
+                Some(key) => return Ok(created(key)),
+                None => app.pause().await,
+            },
+            Err(error) if lost_race(&error) => app.pause().await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Code::REQUEST_IN_PROGRESS.retry_after(1))
+}
+
+fn created(key: ShownKey) -> Response {
+    view::json(
+        StatusCode::CREATED,
+        &json!({ "api_key": KeyView::from(key) }),
+    )
+}
+
+/// `None`: another request claimed the row meanwhile; nothing is left of this one.
+async fn issue(
+    app: &App,
+    caller: &Caller,
+    tenant: &Tenant,
+    purpose: &str,
+) -> Result<Option<ShownKey>, Failure> {
+    let account_sid = tenant
+        .account_sid
+        .as_ref()
+        .ok_or_else(|| internal("a tenant in service without a subaccount"))?;
+    let name = key_name(&tenant.name, purpose);
+    let issued = app.store.issued_keys(&tenant.id).await?;
+    if issued
+        .iter()
+        .any(|key| key.name == name && key.revoked_at.is_none())
+    {
+        return Err(Code::API_KEY_EXISTS.into());
+    }
+    let maker = KeyMaker {
+        app,
+        tenant: &tenant.id,
+        account_sid,
+    };
+    maker.delete_orphans(&name).await?;
+    let key = maker.create(&name).await?;
+    let record = IssuedKey {
+        key_sid: key.sid.clone(),
+        name: name.clone(),
+        issued_at: app.host.now(),
+        revoked_at: None,
+    };
+    let audit = audit(caller, "api_key.issue", purpose);
+    let shown = ShownKey {
+        key_sid: key.sid.clone(),
+        name,
+        secret: key.secret,
+    };
+    match app.store.record_key(tenant, tenant, &record, &audit).await {
+        Ok(_) => Ok(Some(shown)),
+        Err(error) if lost_race(&error) => {
+            let issued = app.store.issued_keys(&tenant.id).await?;
+            if issued.iter().any(|issued| issued.key_sid == key.sid) {
+                // The record got there, its answer was lost.
+                return Ok(Some(shown));
+            }
+            maker.delete(&key.sid).await?;
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Lists the keys that were issued to a tenant.
+pub async fn list(State(app): State<Arc<App>>, TenantPath(id): TenantPath) -> Answer {
+    let tenant = app.tenant(&id).await?;
+    let issued = app.store.issued_keys(&tenant.id).await?;
+    let keys: Vec<IssuedKeyView> = issued
+        .into_iter()
+        .map(|key| IssuedKeyView {
+            sid: key.key_sid.into(),
+            name: key.name,
+            issued_at: key.issued_at,
+            revoked_at: key.revoked_at,
+        })
+        .collect();
+    Ok(view::json(StatusCode::OK, &json!({ "api_keys": keys })))
+}
+
+/// Deletes a key at Twilio, then marks it. Only the tenant's own recorded keys can be named.
+pub async fn revoke(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    TenantPath(id): TenantPath,
+    Item(item): Item,
+) -> Answer {
+    let key_sid = KeySid::parse(&item).map_err(|_| Code::API_KEY_NOT_FOUND)?;
+    for _ in 0..TRIES_MAX {
+        let tenant = app.tenant(&id).await?;
+        let key = recorded(&app, &tenant.id, &key_sid).await?;
+        let key = key.ok_or(Code::API_KEY_NOT_FOUND)?;
+        let Some(account_sid) = tenant
+            .account_sid
+            .as_ref()
+            .filter(|_| key.revoked_at.is_none())
+        else {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        };
+        let maker = KeyMaker {
+            app: &app,
+            tenant: &tenant.id,
+            account_sid,
+        };
+        maker.delete(&key_sid).await?;
+        let revoked = IssuedKey {
+            revoked_at: Some(app.host.now()),
+            ..key
+        };
+        let mut next = tenant.clone();
+        next.api_key_sid = next.api_key_sid.filter(|first| *first != key_sid);
+        let audit = audit(&caller, "api_key.revoke", "asked for");
+        match app.store.record_key(&tenant, &next, &revoked, &audit).await {
+            Ok(_) => return Ok(StatusCode::NO_CONTENT.into_response()),
+            Err(error) if lost_race(&error) => app.pause().await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Code::REQUEST_IN_PROGRESS.retry_after(1))
+}
+
+async fn recorded(
+    app: &App,
+    tenant: &TenantId,
+    key_sid: &KeySid,
+) -> Result<Option<IssuedKey>, StoreError> {
+    let issued = app.store.issued_keys(tenant).await?;
+    Ok(issued.into_iter().find(|key| key.key_sid == *key_sid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sid(digit: char) -> KeySid {
+        KeySid::parse(&format!("SK{}", digit.to_string().repeat(32))).unwrap()
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_the_purpose_stays_whole() {
+        assert_eq!(key_name("Acme", "provisioning"), "Acme - provisioning");
+        let long = key_name(&"ä".repeat(100), "provisioning");
+        assert_eq!(long.chars().count(), FRIENDLY_NAME_MAX);
+        assert!(long.ends_with("ä - provisioning"));
+    }
+
+    #[test]
+    fn only_unknown_keys_of_exactly_the_name_are_orphans() {
+        let key = |digit, name: &str| Key {
+            sid: sid(digit),
+            friendly_name: name.to_owned(),
+            date_created: None,
+        };
+        let issued = |digit, revoked_at| IssuedKey {
+            key_sid: sid(digit),
+            name: "A - x".to_owned(),
+            issued_at: Timestamp::UNIX_EPOCH,
+            revoked_at,
+        };
+        let listed = vec![
+            key('1', "A - x"),
+            key('2', "A - x"),
+            key('3', "a - x"),
+            key('4', "A - x"),
+        ];
+        let known = [issued('1', None), issued('4', Some(Timestamp::UNIX_EPOCH))];
+        assert_eq!(orphans(listed, &known, "A - x"), [sid('2'), sid('4')]);
+    }
+}

@@ -1,0 +1,160 @@
+//! What every handler shares: the store, Twilio, the host's clock and randomness; and the routes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws::{AuditDraft, Secrets, Store, StoreError};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+use domain::Date;
+use domain::event::{EVENT_VERSION, Event, Fact};
+use domain::ids::{EventId, TenantId};
+use domain::plan::{PlanRef, PricePlan};
+use domain::tenant::Tenant;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use runtime::Host;
+
+use crate::auth::{self, KeyCache};
+use crate::extract::Caller;
+use crate::main_account::MainAccount;
+use crate::problem::{Code, Failure};
+use crate::{
+    api_keys, holds, operator_keys, plans, reconciliation, records, subaccounts, tenants, top_ups,
+};
+
+/// Plan versions that one instance remembers; a version never changes.
+const PLANS_MAX: usize = 1_000;
+/// Tries of a write that lost its race.
+pub const TRIES_MAX: u32 = 5;
+/// The longest pause between such tries.
+const PAUSE_MAX_MS: u64 = 200;
+
+/// What every handler shares.
+pub struct App {
+    /// The tables.
+    pub store: Store,
+    /// Secrets Manager.
+    pub secrets: Secrets,
+    /// Twilio's REST API.
+    pub twilio: twilio::Client,
+    /// The main account's credentials.
+    pub main: MainAccount,
+    /// Clock, sleep, randomness.
+    pub host: Host,
+    /// Where Twilio reaches our webhook.
+    pub public_base_url: String,
+    /// Operator keys that were verified moments ago.
+    pub keys: KeyCache,
+    /// Plan versions seen.
+    pub plans: Mutex<HashMap<PlanRef, PricePlan>>,
+}
+
+impl App {
+    /// A plan version that a tenant refers to.
+    pub async fn plan(&self, reference: &PlanRef) -> Result<Option<PricePlan>, StoreError> {
+        let cached = self.plans().get(reference).cloned();
+        if cached.is_some() {
+            return Ok(cached);
+        }
+        let plan = self.store.plan(reference).await?;
+        if let Some(plan) = &plan {
+            let mut plans = self.plans();
+            if plans.len() >= PLANS_MAX {
+                plans.clear();
+            }
+            plans.insert(reference.clone(), plan.clone());
+        }
+        Ok(plan)
+    }
+
+    fn plans(&self) -> std::sync::MutexGuard<'_, HashMap<PlanRef, PricePlan>> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The plan in force for a tenant now.
+    pub async fn plan_in_force(&self, tenant: &Tenant) -> Result<PricePlan, Failure> {
+        let reference = tenant
+            .plan_on(self.today())
+            .ok_or_else(|| crate::problem::internal("a tenant without a plan"))?;
+        self.plan(reference)
+            .await?
+            .ok_or_else(|| crate::problem::internal("a tenant's plan version is missing"))
+    }
+
+    /// The tenant, or the one answer for absent ones.
+    pub async fn tenant(&self, id: &TenantId) -> Result<Tenant, Failure> {
+        self.store
+            .tenant(id)
+            .await?
+            .ok_or(Code::TENANT_NOT_FOUND.into())
+    }
+
+    /// Today, GMT.
+    pub fn today(&self) -> Date {
+        day_of(self.host.now())
+    }
+
+    /// An event of a tenant; `seq` grows with each of its kind.
+    pub fn event(&self, tenant: &TenantId, seq: u64, cause: &str, fact: Fact) -> Event {
+        Event {
+            id: EventId::from_ulid(self.host.ulid()),
+            version: EVENT_VERSION,
+            occurred_at: self.host.now(),
+            tenant_id: tenant.clone(),
+            seq,
+            cause: cause.to_owned(),
+            fact,
+        }
+    }
+
+    /// Waits a random moment before a write is decided again.
+    pub async fn pause(&self) {
+        let spread = u128::from(PAUSE_MAX_MS);
+        let millis = u64::try_from((self.host.random)() % spread).unwrap_or(PAUSE_MAX_MS);
+        self.host.sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+/// The GMT day of a moment.
+pub fn day_of(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+/// An audit row of what a caller did.
+pub fn audit(caller: &Caller, act: &'static str, reason: &str) -> AuditDraft {
+    AuditDraft {
+        actor: caller.actor.clone(),
+        act,
+        reason: reason.to_owned(),
+        request: caller.request_id.clone(),
+    }
+}
+
+/// The routes.
+pub fn router(app: &Arc<App>) -> Router {
+    let tenant = Router::new()
+        .route("/", get(tenants::read))
+        .route("/suspend", post(holds::suspend))
+        .route("/reactivate", post(holds::reactivate))
+        .route("/top-ups", post(top_ups::create))
+        .route("/api-keys", post(api_keys::create).get(api_keys::list))
+        .route("/api-keys/{item}", delete(api_keys::revoke))
+        .route("/usage", get(records::usage))
+        .route("/ledger", get(records::ledger))
+        .route("/callbacks/{item}", get(records::callbacks));
+    Router::new()
+        .route("/v1/operator-keys", post(operator_keys::create))
+        .route("/v1/operator-keys/{item}", delete(operator_keys::revoke))
+        .route("/v1/plans", post(plans::create).get(plans::list))
+        .route("/v1/tenants", post(tenants::create).get(tenants::list))
+        .nest("/v1/tenants/{tenant}", tenant)
+        .route("/v1/reconciliation", get(reconciliation::read))
+        .route("/v1/subaccounts/unowned", get(subaccounts::unowned))
+        .route_layer(from_fn_with_state(Arc::clone(app), auth::require_key))
+        .method_not_allowed_fallback(async || Failure::from(Code::METHOD_NOT_ALLOWED))
+        .fallback(async || Failure::from(Code::NOT_FOUND))
+        .with_state(Arc::clone(app))
+}

@@ -1,0 +1,231 @@
+//! `POST /v1/plans`, `GET /v1/plans`: price plans, whose versions never change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use domain::Decimal;
+use domain::ids::PlanId;
+use domain::money::{self, Currency, parse_decimal};
+use domain::plan::{PlanError, PlanRef, PricePlan};
+use domain::standing::StandingPolicy;
+use domain::usage::Category;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::app::{App, TRIES_MAX};
+use crate::extract::{JsonBody, Params, page_limit};
+use crate::problem::{Answer, Code, Failure, unavailable};
+use crate::tenants::lost_race;
+use crate::view;
+
+/// Plan versions of a page.
+const PAGE: usize = 50;
+/// Plan versions of a page at most.
+const PAGE_MAX: usize = 100;
+
+/// A plan, or a next version of one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPlan {
+    plan_id: Option<String>,
+    name: String,
+    currency: String,
+    default_multiplier: String,
+    #[serde(default)]
+    multipliers: BTreeMap<String, String>,
+    margin_floor: Option<String>,
+    #[serde(default)]
+    standing: StandingPolicy,
+}
+
+/// Which plan versions to list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlanView {
+    plan_id: String,
+    version: u32,
+    name: String,
+    currency: &'static str,
+    default_multiplier: String,
+    multipliers: BTreeMap<&'static str, String>,
+    margin_floor: Option<String>,
+    standing: StandingPolicy,
+}
+
+impl From<&PricePlan> for PlanView {
+    fn from(plan: &PricePlan) -> Self {
+        Self {
+            plan_id: plan.reference.id.as_str().to_owned(),
+            version: plan.reference.version,
+            name: plan.name.clone(),
+            currency: plan.currency.code(),
+            default_multiplier: money::to_text(plan.default_multiplier),
+            multipliers: plan
+                .multipliers
+                .iter()
+                .map(|(category, value)| (category.as_str(), money::to_text(*value)))
+                .collect(),
+            margin_floor: plan.margin_floor.map(money::to_text),
+            standing: plan.standing.clone(),
+        }
+    }
+}
+
+/// Writes a new plan or a next version.
+pub async fn create(
+    State(app): State<Arc<App>>,
+    JsonBody { value, .. }: JsonBody<NewPlan>,
+) -> Answer {
+    let earlier = match &value.plan_id {
+        Some(id) => Some(PlanId::parse(id).map_err(|_| Code::UNKNOWN_PLAN)?),
+        None => None,
+    };
+    let fresh = PlanId::from_ulid(app.host.ulid());
+    let mut plan = parse(&value, fresh)?;
+    for _ in 0..TRIES_MAX {
+        if let Some(id) = &earlier {
+            let latest = app.store.latest_plan(id).await?;
+            let latest = latest.ok_or(Code::UNKNOWN_PLAN)?;
+            if latest.currency != plan.currency {
+                return Err(Code::PLAN_CURRENCY_FIXED.into());
+            }
+            plan.reference = PlanRef {
+                id: id.clone(),
+                version: latest.reference.version + 1,
+            };
+        }
+        match app.store.put_plan(&plan).await {
+            Ok(()) => return Ok(view::json(StatusCode::CREATED, &PlanView::from(&plan))),
+            Err(error) if lost_race(&error) => app.pause().await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(unavailable("the plan's versions kept changing"))
+}
+
+fn parse(value: &NewPlan, id: PlanId) -> Result<PricePlan, Failure> {
+    let currency = Currency::parse(&value.currency).map_err(|_| Code::UNKNOWN_CURRENCY)?;
+    let decimal = |text: &str, what: &str| -> Result<Decimal, Failure> {
+        parse_decimal(text).map_err(|error| Code::PLAN_INVALID.because(format!("{what}: {error}")))
+    };
+    let mut multipliers = BTreeMap::new();
+    for (name, text) in &value.multipliers {
+        let category = Category::parse(name).ok_or(Code::UNKNOWN_CATEGORY)?;
+        multipliers.insert(category, decimal(text, "multiplier")?);
+    }
+    let floor = value.margin_floor.as_deref();
+    let plan = PricePlan {
+        reference: PlanRef { id, version: 1 },
+        name: value.name.clone(),
+        currency,
+        default_multiplier: decimal(&value.default_multiplier, "default_multiplier")?,
+        multipliers,
+        margin_floor: floor
+            .map(|text| decimal(text, "margin_floor"))
+            .transpose()?,
+        standing: value.standing.clone(),
+    };
+    plan.check().map_err(|error| match error {
+        PlanError::Name => Code::NAME_INVALID.because(error.to_string()),
+        error => Code::PLAN_INVALID.because(error.to_string()),
+    })?;
+    domain::tenant::check_name(&plan.name).map_err(|why| Code::NAME_INVALID.because(why))?;
+    Ok(plan)
+}
+
+/// Lists plan versions in order of plan and version.
+pub async fn list(State(app): State<Arc<App>>, Params(query): Params<ListQuery>) -> Answer {
+    let limit = page_limit(query.limit, PAGE, PAGE_MAX)?;
+    let after = match &query.cursor {
+        Some(cursor) => Some(parse_cursor(cursor).ok_or(Code::QUERY_INVALID)?),
+        None => None,
+    };
+    let mut plans = app.store.list_plans(after.as_ref(), limit + 1).await?;
+    let more = plans.len() > limit;
+    plans.truncate(limit);
+    let last = plans.last().filter(|_| more);
+    let next_cursor = last.map(|plan| format!("{}:{}", plan.reference.id, plan.reference.version));
+    let plans: Vec<PlanView> = plans.iter().map(PlanView::from).collect();
+    Ok(view::json(
+        StatusCode::OK,
+        &json!({ "plans": plans, "next_cursor": next_cursor }),
+    ))
+}
+
+fn parse_cursor(cursor: &str) -> Option<PlanRef> {
+    let (id, version) = cursor.split_once(':')?;
+    Some(PlanRef {
+        id: PlanId::parse(id).ok()?,
+        version: version.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(body: serde_json::Value) -> &'static str {
+        let value: NewPlan = serde_json::from_value(body).unwrap();
+        let id = PlanId::from_ulid(domain::ids::ulid(1, 1));
+        parse(&value, id).map_or_else(|failure| failure.code(), |_| "")
+    }
+
+    fn body(field: &str, value: serde_json::Value) -> serde_json::Value {
+        let mut body =
+            json!({ "name": "Standard", "currency": "usd", "default_multiplier": "1.3" });
+        body[field] = value;
+        body
+    }
+
+    #[test]
+    fn plans_that_could_charge_wrongly_are_refused_by_code() {
+        assert_eq!(
+            code(body(
+                "multipliers",
+                json!({ "sms-outbound": "1.5", "other": "2" })
+            )),
+            ""
+        );
+        for (field, value, expected) in [
+            ("multipliers", json!({ "sms": "1.5" }), "unknown_category"),
+            (
+                "multipliers",
+                json!({ "sms-outbound": "0" }),
+                "plan_invalid",
+            ),
+            (
+                "multipliers",
+                json!({ "sms-outbound": "x" }),
+                "plan_invalid",
+            ),
+            ("default_multiplier", json!("1.00001"), "plan_invalid"),
+            ("margin_floor", json!("-0.1"), "plan_invalid"),
+            ("currency", json!("ZZZ"), "unknown_currency"),
+            ("name", json!(" "), "name_invalid"),
+            ("name", json!("a\u{202e}b"), "name_invalid"),
+            ("standing", json!({ "credit_limit": "-1" }), "plan_invalid"),
+        ] {
+            assert_eq!(
+                code(body(field, value.clone())),
+                expected,
+                "{field} {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cursor_names_a_plan_version() {
+        let id = format!("plan_{}", "0".repeat(26));
+        assert_eq!(parse_cursor(&format!("{id}:3")).unwrap().version, 3);
+        assert!(parse_cursor(&id).is_none());
+        assert!(parse_cursor("plan:1").is_none());
+    }
+}

@@ -1,0 +1,310 @@
+//! What was recorded about a tenant: `GET .../usage`, `.../ledger`, `.../callbacks/{resource_sid}`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use domain::Decimal;
+use domain::callback::{self, CallbackState};
+use domain::ids::{CallSid, ConferenceSid, MessageSid, RecordingSid, UsageTriggerSid};
+use domain::ledger::{Entry, EntryKind, LedgerAccount};
+use domain::money;
+use domain::rating::DaySheet;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::app::App;
+use crate::days::Days;
+use crate::extract::{Item, Params, TenantPath, page_limit};
+use crate::problem::{Answer, Code};
+use crate::view::{self, PlanView};
+
+/// Entries of a page.
+const PAGE: usize = 50;
+/// Entries of a page at most: one may hold a thousand lines.
+const PAGE_MAX: usize = 100;
+
+/// Which usage, and how it is summed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsageParams {
+    from: Option<String>,
+    to: Option<String>,
+    by: Option<String>,
+}
+
+/// Which entries.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerParams {
+    cursor: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Sums {
+    count: Decimal,
+    usage: Decimal,
+    cost: Decimal,
+    charge: Decimal,
+}
+
+#[derive(Debug, Serialize)]
+struct UsageRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    day: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<String>,
+    cost: String,
+    charge: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<String>,
+}
+
+/// An entry of the ledger.
+#[derive(Debug, Serialize)]
+pub struct EntryView {
+    seq: u64,
+    kind: EntryKind,
+    at: Timestamp,
+    actor: String,
+    reason: String,
+    currency: &'static str,
+    reference: Option<String>,
+    postings: Vec<PostingView>,
+    lines: Vec<LineView>,
+}
+
+#[derive(Debug, Serialize)]
+struct PostingView {
+    account: LedgerAccount,
+    amount: String,
+}
+
+#[derive(Debug, Serialize)]
+struct LineView {
+    day: String,
+    category: &'static str,
+    count: String,
+    usage: String,
+    observed_cost: String,
+    as_of: Option<Timestamp>,
+    cost: String,
+    charge: String,
+    plan: PlanView,
+}
+
+impl From<&Entry> for EntryView {
+    fn from(entry: &Entry) -> Self {
+        let postings = entry.postings.iter().map(|posting| PostingView {
+            account: posting.account,
+            amount: money::to_text(posting.amount),
+        });
+        let lines = entry.lines.iter().map(|line| LineView {
+            day: line.day.to_string(),
+            category: line.category.as_str(),
+            count: money::to_text(line.observed.count),
+            usage: money::to_text(line.observed.usage),
+            observed_cost: money::to_text(line.observed.cost),
+            as_of: line.as_of,
+            cost: money::to_text(line.cost),
+            charge: money::to_text(line.charge),
+            plan: PlanView::from(&line.plan),
+        });
+        let reference = entry.natural_key.as_deref();
+        Self {
+            seq: entry.seq,
+            kind: entry.kind,
+            at: entry.at,
+            actor: entry.actor.clone(),
+            reason: entry.reason.clone(),
+            currency: entry.currency.code(),
+            reference: reference
+                .and_then(|key| key.strip_prefix("ref:"))
+                .map(str::to_owned),
+            postings: postings.collect(),
+            lines: lines.collect(),
+        }
+    }
+}
+
+/// Booked usage of a range of days, by day or by category.
+pub async fn usage(
+    State(app): State<Arc<App>>,
+    TenantPath(id): TenantPath,
+    Params(params): Params<UsageParams>,
+) -> Answer {
+    let days = Days::parse(params.from.as_deref(), params.to.as_deref())?;
+    let by_day = match params.by.as_deref() {
+        None | Some("day") => true,
+        Some("category") => false,
+        Some(_) => return Err(Code::QUERY_INVALID.because("by must be day or category")),
+    };
+    let tenant = app.tenant(&id).await?;
+    let sheets = app.store.day_sheets(&id, days.from, days.to).await?;
+    let rows = if by_day {
+        sheets.iter().map(day_row).collect()
+    } else {
+        category_rows(&sheets)
+    };
+    let body = json!({
+        "from": days.from.to_string(),
+        "to": days.to.to_string(),
+        "currency": tenant.currency,
+        "rows": rows,
+        "cost": money::to_text(sheets.iter().map(DaySheet::cost).sum()),
+        "charge": money::to_text(sheets.iter().map(DaySheet::charge).sum()),
+    });
+    Ok(view::json(StatusCode::OK, &body))
+}
+
+fn day_row(sheet: &DaySheet) -> UsageRow {
+    UsageRow {
+        day: Some(sheet.day.to_string()),
+        category: None,
+        // Counts of different categories are different things.
+        count: None,
+        usage: None,
+        cost: money::to_text(sheet.cost()),
+        charge: money::to_text(sheet.charge()),
+        held: sheet.held.clone(),
+    }
+}
+
+fn category_rows(sheets: &[DaySheet]) -> Vec<UsageRow> {
+    let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
+    for (category, line) in sheets.iter().flat_map(|sheet| &sheet.lines) {
+        let sum = sums.entry(category.as_str()).or_default();
+        sum.count += line.quantities.count;
+        sum.usage += line.quantities.usage;
+        sum.cost += line.quantities.cost;
+        sum.charge += line.charge;
+    }
+    let rows = sums.into_iter().map(|(category, sum)| UsageRow {
+        day: None,
+        category: Some(category.to_owned()),
+        count: Some(money::to_text(sum.count)),
+        usage: Some(money::to_text(sum.usage)),
+        cost: money::to_text(sum.cost),
+        charge: money::to_text(sum.charge),
+        held: None,
+    });
+    rows.collect()
+}
+
+/// Entries, newest first.
+pub async fn ledger(
+    State(app): State<Arc<App>>,
+    TenantPath(id): TenantPath,
+    Params(params): Params<LedgerParams>,
+) -> Answer {
+    let limit = page_limit(params.limit, PAGE, PAGE_MAX)?;
+    if params.cursor.is_some_and(|cursor| cursor > 9_999_999_999) {
+        return Err(Code::QUERY_INVALID.into());
+    }
+    app.tenant(&id).await?;
+    let mut entries = app.store.entries(&id, params.cursor, limit + 1).await?;
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next_cursor = entries.last().filter(|_| more).map(|entry| entry.seq);
+    let entries: Vec<EntryView> = entries.iter().map(EntryView::from).collect();
+    Ok(view::json(
+        StatusCode::OK,
+        &json!({ "entries": entries, "next_cursor": next_cursor }),
+    ))
+}
+
+/// What a resource's callbacks say together, and each of them.
+pub async fn callbacks(
+    State(app): State<Arc<App>>,
+    TenantPath(id): TenantPath,
+    Item(resource_sid): Item,
+) -> Answer {
+    app.tenant(&id).await?;
+    if !is_resource(&resource_sid) {
+        return Err(Code::CALLBACKS_NOT_FOUND.into());
+    }
+    let mut records = app.store.callbacks(&id, &resource_sid).await?;
+    if records.is_empty() {
+        return Err(Code::CALLBACKS_NOT_FOUND.into());
+    }
+    records.sort_by(|left, right| {
+        (left.received_at, &left.signed_hash).cmp(&(right.received_at, &right.signed_hash))
+    });
+    let states: Vec<CallbackState> = records
+        .iter()
+        .filter_map(|record| state(&record.fields))
+        .collect();
+    let shown: Vec<_> = records
+        .iter()
+        .map(|record| json!({ "received_at": record.received_at, "kind": record.kind, "fields": record.fields }))
+        .collect();
+    let body = json!({
+        "resource_sid": resource_sid,
+        "state": callback::fold(&states),
+        "callbacks": shown,
+    });
+    Ok(view::json(StatusCode::OK, &body))
+}
+
+fn is_resource(sid: &str) -> bool {
+    CallSid::parse(sid).is_ok()
+        || MessageSid::parse(sid).is_ok()
+        || RecordingSid::parse(sid).is_ok()
+        || ConferenceSid::parse(sid).is_ok()
+        || UsageTriggerSid::parse(sid).is_ok()
+}
+
+fn state(fields: &BTreeMap<String, String>) -> Option<CallbackState> {
+    let status = [
+        "MessageStatus",
+        "SmsStatus",
+        "CallStatus",
+        "RecordingStatus",
+    ]
+    .into_iter()
+    .find_map(|name| fields.get(name))?;
+    Some(CallbackState {
+        status: status.clone(),
+        sequence_number: fields
+            .get("SequenceNumber")
+            .and_then(|text| text.parse().ok()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::rating::SheetLine;
+    use domain::usage::{Category, Quantities};
+
+    use super::*;
+
+    #[test]
+    fn categories_sum_over_days() {
+        let sheet = |day: &str, cost| DaySheet {
+            lines: BTreeMap::from([(
+                Category::OTHER,
+                SheetLine {
+                    quantities: Quantities {
+                        cost: Decimal::new(cost, 4),
+                        ..Quantities::default()
+                    },
+                    charge: Decimal::new(cost * 2, 4),
+                },
+            )]),
+            ..DaySheet::empty(day.parse().unwrap())
+        };
+        let rows = category_rows(&[sheet("2026-11-01", 79), sheet("2026-11-02", -9)]);
+        assert_eq!(rows.len(), 1);
+        assert_eq!(
+            (rows[0].cost.as_str(), rows[0].charge.as_str()),
+            ("0.007", "0.014")
+        );
+    }
+}

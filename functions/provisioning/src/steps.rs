@@ -1,0 +1,274 @@
+//! The saga's steps, one function each: find or create the subaccount, store its token, issue the first API
+//! key, put the tenant in service.
+
+use aws::{ActKind, Activation, CommitError, IssuedKey, TwilioSecret};
+use domain::event::Fact;
+use domain::ids::AccountSid;
+use domain::ledger::{Entry, EntryKind};
+use domain::provisioning::{Candidate, Step, SubaccountDecision, decide_subaccount};
+use domain::standing::Occasion;
+use domain::tenant::{Lifecycle, Tenant, TwilioStatus};
+use domain::wallet::Wallet;
+use secrecy::SecretString;
+use twilio::{Account, AccountFilter, AccountStatus};
+
+use crate::api_keys::{KeyMaker, key_name};
+use crate::app::audit;
+use crate::saga::{Audience, Progress, Saga, ShownKey, StepError};
+
+/// The purpose of the key that provisioning issues.
+pub const FIRST_KEY: &str = "provisioning";
+/// The stable code of a subaccount that is another tenant's.
+const OWNED_ELSEWHERE: &str = "subaccount_owned_elsewhere";
+
+impl Saga<'_> {
+    /// Looks for the subaccount by its name; adopts it, creates it, or waits for a create of unknown outcome.
+    pub(crate) async fn find_or_create_subaccount(
+        &mut self,
+        tenant: &mut Tenant,
+    ) -> Result<Progress, StepError> {
+        let found = self.list_by_name(&tenant.friendly_name).await?;
+        let candidates: Vec<Candidate> = found
+            .iter()
+            .map(|account| Candidate {
+                account_sid: account.sid.clone(),
+                closed: account.status == AccountStatus::Closed,
+                created_at: account.date_created,
+            })
+            .collect();
+        let now = self.app.host.now();
+        match decide_subaccount(&candidates, tenant.create_sent_at, now) {
+            SubaccountDecision::Adopt(sid) => {
+                let account = found.into_iter().find(|account| account.sid == sid);
+                let account = account.expect("the decision names one of the candidates");
+                self.bind(tenant, account).await
+            }
+            SubaccountDecision::LookAgain(at) => Ok(Progress::LookAgainAt(at)),
+            SubaccountDecision::Create => self.create(tenant).await,
+        }
+    }
+
+    /// The subaccounts of exactly this name, closed ones too.
+    pub(crate) async fn list_by_name(&self, name: &str) -> Result<Vec<Account>, StepError> {
+        let filter = AccountFilter {
+            friendly_name: Some(name.to_owned()),
+            status: None,
+        };
+        let listed = self.app.main.call(|main| {
+            let (client, filter) = (&self.app.twilio, &filter);
+            async move { client.list_accounts(&main, filter).await }
+        });
+        Ok(listed.await?)
+    }
+
+    /// The intent is on the row before the request goes out: whoever comes next looks before it creates.
+    /// `tenant` becomes the row with the intent, so that a refusal can be written behind it.
+    async fn create(&mut self, tenant: &mut Tenant) -> Result<Progress, StepError> {
+        let intent = Tenant {
+            create_sent_at: Some(self.app.host.now()),
+            ..tenant.clone()
+        };
+        *tenant = self.app.store.update_tenant(&intent).await?;
+        let tenant = &*tenant;
+        let created = self.app.main.call(|main| {
+            let (client, name) = (&self.app.twilio, &tenant.friendly_name);
+            async move { client.create_account(&main, name).await }
+        });
+        match created.await.map_err(StepError::from) {
+            Ok(account) => self.bind(tenant, account).await,
+            // The next round lists, and finds the subaccount or waits for it.
+            Err(StepError::Twilio(error @ twilio::Error::UnknownOutcome { .. })) => {
+                tracing::warn!(tenant.id = %tenant.id, cause = %error, "subaccount create");
+                Ok(Progress::Written(Box::new(tenant.clone())))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn bind(&mut self, tenant: &Tenant, account: Account) -> Result<Progress, StepError> {
+        let next = Tenant {
+            account_sid: Some(account.sid.clone()),
+            twilio_status: twilio_status(&account.status),
+            step: Step::Secret,
+            ..tenant.clone()
+        };
+        self.token = account
+            .auth_token
+            .map(|auth_token| (account.sid, auth_token));
+        let audit = audit(self.caller, "tenant.bind_subaccount", "provisioning");
+        match self.app.store.bind_subaccount(tenant, &next, &audit).await {
+            Ok(tenant) => Ok(Progress::Written(Box::new(tenant))),
+            Err(error) if error.is_conflict_on("S") => Err(StepError::GiveUp(OWNED_ELSEWHERE)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Stores the subaccount's token, keyed by its SID, so that a repetition stores the same.
+    pub(crate) async fn store_secret(&mut self, tenant: &Tenant) -> Result<Progress, StepError> {
+        let account_sid = bound(tenant)?;
+        let auth_token = match self.token.take() {
+            Some((sid, token)) if sid == account_sid => token,
+            _ => self.read_token(&account_sid).await?,
+        };
+        let secret = TwilioSecret {
+            account_sid,
+            auth_token,
+        };
+        self.app.secrets.store_subaccount(&secret).await?;
+        self.advance(tenant, Step::ApiKey).await
+    }
+
+    async fn read_token(&self, account_sid: &AccountSid) -> Result<SecretString, StepError> {
+        let account = self.app.main.call(|main| {
+            let client = &self.app.twilio;
+            async move { client.fetch_account(&main, account_sid).await }
+        });
+        let token = account.await?.auth_token;
+        token.ok_or(StepError::GiveUp("auth_token_not_shown"))
+    }
+
+    /// Issues the first API key if a client waits who can be shown its secret; deletes orphans in any case.
+    pub(crate) async fn issue_first_key(&mut self, tenant: &Tenant) -> Result<Progress, StepError> {
+        let account_sid = bound(tenant)?;
+        let name = key_name(&tenant.name, FIRST_KEY);
+        let maker = KeyMaker {
+            app: self.app,
+            tenant: &tenant.id,
+            account_sid: &account_sid,
+        };
+        maker.delete_orphans(&name).await?;
+        let wants_key = matches!(
+            self.audience,
+            Audience::Client {
+                wants_key: true,
+                ..
+            }
+        );
+        if !wants_key {
+            return self.advance(tenant, Step::Activate).await;
+        }
+        let created = maker.create(&name).await?;
+        let issued = IssuedKey {
+            key_sid: created.sid.clone(),
+            name: name.clone(),
+            issued_at: self.app.host.now(),
+            revoked_at: None,
+        };
+        let next = Tenant {
+            step: Step::Activate,
+            api_key_sid: Some(created.sid.clone()),
+            ..tenant.clone()
+        };
+        let audit = audit(self.caller, "api_key.issue", FIRST_KEY);
+        let recorded = self
+            .app
+            .store
+            .record_key(tenant, &next, &issued, &audit)
+            .await;
+        let tenant = match recorded {
+            Ok(tenant) => tenant,
+            Err(error @ CommitError::Conflict { .. }) => {
+                // Ours after all, its answer lost; or another run's, and then our key is an orphan.
+                let fresh = self.app.store.tenant(&tenant.id).await?;
+                let ours = |fresh: &Tenant| fresh.api_key_sid.as_ref() == Some(&created.sid);
+                let Some(fresh) = fresh.filter(ours) else {
+                    maker.delete(&created.sid).await?;
+                    return Err(error.into());
+                };
+                fresh
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.key = Some(ShownKey {
+            key_sid: created.sid,
+            name,
+            secret: created.secret,
+        });
+        Ok(Progress::Written(Box::new(tenant)))
+    }
+
+    /// Opens the books and puts the tenant in service, in one transaction.
+    pub(crate) async fn activate(&mut self, tenant: &Tenant) -> Result<Progress, StepError> {
+        let account_sid = bound(tenant)?;
+        let now = self.app.host.now();
+        let opening = Entry {
+            seq: 1,
+            kind: EntryKind::Opening,
+            actor: self.caller.actor.clone(),
+            reason: "provisioned".to_owned(),
+            at: now,
+            currency: tenant.currency,
+            postings: Vec::new(),
+            lines: Vec::new(),
+            natural_key: None,
+        };
+        let wallet = Wallet::new(tenant.currency)
+            .post(&opening)
+            .map_err(|_| StepError::GiveUp("ledger_refused"))?;
+        let reference = tenant.plan_on(crate::app::day_of(now));
+        let reference = reference.ok_or(StepError::GiveUp("unknown_plan"))?;
+        let plan = self.app.plan(reference).await?;
+        let plan = plan.ok_or(StepError::GiveUp("unknown_plan"))?;
+        let wallet = wallet.settle(&plan.standing, Occasion::Other, now).wallet;
+        let suspended = tenant.twilio_status != Some(TwilioStatus::Active);
+        if suspended {
+            // Adopted as it was found: the suspender makes Twilio agree.
+            self.app
+                .store
+                .set_act(ActKind::Enforce, &tenant.id, now)
+                .await?;
+        }
+        let mut next = Tenant {
+            lifecycle: Lifecycle::Active,
+            step: Step::Done,
+            create_sent_at: None,
+            next_action_at: suspended.then_some(now),
+            ..tenant.clone()
+        };
+        if let Some(lease) = &mut next.lease {
+            lease.until = now;
+        }
+        let fact = Fact::TenantProvisioned { account_sid };
+        let activation = Activation {
+            before: tenant.clone(),
+            tenant: next,
+            idempotency: match &self.audience {
+                Audience::Client { idempotency, .. } => Some(idempotency.clone()),
+                Audience::Background => None,
+            },
+            opening,
+            wallet,
+            audit: audit(self.caller, "tenant.activate", "provisioning"),
+            event: self
+                .app
+                .event(&tenant.id, tenant.ver + 1, &self.caller.request_id, fact),
+        };
+        let tenant = self.app.store.activate_tenant(&activation).await?;
+        Ok(Progress::Written(Box::new(tenant)))
+    }
+
+    async fn advance(&self, tenant: &Tenant, step: Step) -> Result<Progress, StepError> {
+        let next = Tenant {
+            step,
+            ..tenant.clone()
+        };
+        let tenant = self.app.store.update_tenant(&next).await?;
+        Ok(Progress::Written(Box::new(tenant)))
+    }
+}
+
+fn bound(tenant: &Tenant) -> Result<AccountSid, StepError> {
+    tenant
+        .account_sid
+        .clone()
+        .ok_or(StepError::GiveUp("subaccount_not_bound"))
+}
+
+fn twilio_status(status: &AccountStatus) -> Option<TwilioStatus> {
+    match status {
+        AccountStatus::Active => Some(TwilioStatus::Active),
+        AccountStatus::Suspended => Some(TwilioStatus::Suspended),
+        AccountStatus::Closed => Some(TwilioStatus::Closed),
+        AccountStatus::Other(_) => None,
+    }
+}

@@ -1,0 +1,241 @@
+//! What the API shows of a tenant. Rows and domain values are not shown as they are: an answer is a contract.
+
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use domain::event::Fact;
+use domain::money;
+use domain::plan::PlanRef;
+use domain::provisioning::Step;
+use domain::standing::Standing;
+use domain::tenant::{Lifecycle, Tenant, TwilioStatus};
+use domain::wallet::Wallet;
+use http::StatusCode;
+use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+
+use crate::saga::ShownKey;
+
+/// How Twilio is to connect: six tries of 2.5 s fill the 15 s that it allows a callback in all
+/// (documentation of connection overrides). The fragment is neither sent nor signed.
+pub const CONNECTION_OVERRIDES: &str = "#ct=2000&rt=2500&rc=5&rp=all";
+
+/// A tenant.
+#[derive(Debug, Serialize)]
+pub struct TenantView {
+    id: String,
+    name: String,
+    status: &'static str,
+    lifecycle: Lifecycle,
+    external_id: Option<String>,
+    account_sid: Option<String>,
+    friendly_name: String,
+    twilio_status: Option<TwilioStatus>,
+    currency: &'static str,
+    plan: Option<PlanView>,
+    holds: Vec<HoldView>,
+    standing: Option<StandingView>,
+    balance: Option<String>,
+    charged: Option<String>,
+    cost: Option<String>,
+    steps: Vec<StepView>,
+    next_action_at: Option<Timestamp>,
+    failure: Option<String>,
+    api_key_sid: Option<String>,
+    created_at: Timestamp,
+    callback_urls: CallbackUrls,
+    /// Only in the answer of the request that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<KeyView>,
+}
+
+/// A plan version by name.
+#[derive(Debug, Serialize)]
+pub struct PlanView {
+    plan_id: String,
+    version: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct HoldView {
+    hold: &'static str,
+    placed_at: Timestamp,
+    actor: String,
+    reason: String,
+}
+
+/// How a tenant stands.
+#[derive(Debug, Serialize)]
+pub struct StandingView {
+    state: &'static str,
+    since: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepView {
+    name: &'static str,
+    state: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct CallbackUrls {
+    message: String,
+    call: String,
+    recording: String,
+    usage_trigger: String,
+}
+
+/// An API key with its secret.
+#[derive(Debug, Serialize)]
+pub struct KeyView {
+    sid: String,
+    name: String,
+    secret: String,
+}
+
+impl From<ShownKey> for KeyView {
+    fn from(key: ShownKey) -> Self {
+        Self {
+            sid: key.key_sid.into(),
+            name: key.name,
+            secret: key.secret.expose_secret().to_owned(),
+        }
+    }
+}
+
+impl From<&PlanRef> for PlanView {
+    fn from(plan: &PlanRef) -> Self {
+        Self {
+            plan_id: plan.id.as_str().to_owned(),
+            version: plan.version,
+        }
+    }
+}
+
+impl From<Standing> for StandingView {
+    fn from(standing: Standing) -> Self {
+        let since = match standing {
+            Standing::Grace { since } | Standing::Unpaid { since } => Some(since),
+            Standing::Good | Standing::Low => None,
+        };
+        Self {
+            state: standing.name(),
+            since,
+        }
+    }
+}
+
+impl TenantView {
+    /// The tenant and its wallet; a tenant has no wallet before it is in service.
+    pub fn new(
+        tenant: &Tenant,
+        wallet: Option<&Wallet>,
+        public_base_url: &str,
+        now: Timestamp,
+    ) -> Self {
+        let amount =
+            |of: fn(&Wallet) -> domain::Decimal| wallet.map(|wallet| money::to_text(of(wallet)));
+        Self {
+            id: tenant.id.as_str().to_owned(),
+            name: tenant.name.clone(),
+            status: tenant.status(),
+            lifecycle: tenant.lifecycle,
+            external_id: tenant.external_id.clone(),
+            account_sid: tenant.account_sid.clone().map(String::from),
+            friendly_name: tenant.friendly_name.clone(),
+            twilio_status: tenant.twilio_status,
+            currency: tenant.currency.code(),
+            plan: tenant.plan_on(crate::app::day_of(now)).map(PlanView::from),
+            holds: holds(tenant),
+            standing: wallet.map(|wallet| wallet.standing.into()),
+            balance: amount(|wallet| wallet.balance),
+            charged: amount(|wallet| wallet.charged),
+            cost: amount(|wallet| wallet.cost),
+            steps: steps(tenant),
+            next_action_at: tenant.next_action_at,
+            failure: tenant.failure.clone(),
+            api_key_sid: tenant.api_key_sid.clone().map(String::from),
+            created_at: tenant.created_at,
+            callback_urls: callback_urls(tenant, public_base_url),
+            api_key: None,
+        }
+    }
+
+    /// Adds the key that this very request made.
+    pub fn with_key(mut self, key: Option<ShownKey>) -> Self {
+        self.api_key = key.map(KeyView::from);
+        self
+    }
+}
+
+fn holds(tenant: &Tenant) -> Vec<HoldView> {
+    let shown = tenant.holds.iter().map(|(hold, record)| HoldView {
+        hold: hold.name(),
+        placed_at: record.placed_at,
+        actor: record.actor.clone(),
+        reason: record.reason.clone(),
+    });
+    shown.collect()
+}
+
+fn steps(tenant: &Tenant) -> Vec<StepView> {
+    let failed = tenant.lifecycle == Lifecycle::ProvisioningFailed;
+    let shown = Step::ALL.into_iter().map(|step| StepView {
+        name: step.name(),
+        state: if step < tenant.step {
+            "done"
+        } else if failed && step == tenant.step {
+            "failed"
+        } else {
+            "pending"
+        },
+    });
+    shown.collect()
+}
+
+fn callback_urls(tenant: &Tenant, public_base_url: &str) -> CallbackUrls {
+    let url = |kind: &str| {
+        format!(
+            "{public_base_url}/twilio/{}/{kind}{CONNECTION_OVERRIDES}",
+            tenant.id
+        )
+    };
+    CallbackUrls {
+        message: url("messages"),
+        call: url("calls"),
+        recording: url("recordings"),
+        usage_trigger: url("usage-triggers"),
+    }
+}
+
+/// The standing's change as an event's fact.
+pub fn standing_changed(before: Standing, wallet: &Wallet) -> Fact {
+    Fact::StandingChanged {
+        from: before.name().to_owned(),
+        to: wallet.standing.name().to_owned(),
+        balance: wallet.balance,
+    }
+}
+
+/// A JSON answer.
+pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    (status, Json(value)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_tries_fit_the_time_that_twilio_allows_a_callback() {
+        let value = |name: &str| -> u32 {
+            let pairs = CONNECTION_OVERRIDES.trim_start_matches('#').split('&');
+            let pair = pairs
+                .filter_map(|pair| pair.split_once('='))
+                .find(|(key, _)| *key == name);
+            pair.unwrap().1.parse().unwrap()
+        };
+        assert!((value("rc") + 1) * value("rt") <= 15_000);
+        assert!((100..=10_000).contains(&value("ct")));
+    }
+}
