@@ -150,11 +150,7 @@ fn caller_of(function: &str) -> String {
 impl Watch {
     fn start(world: &World, function: &str) -> Self {
         let calls: Arc<Mutex<Vec<(String, u64)>>> = Arc::default();
-        let (seen, sim, caller) = (
-            calls.clone(),
-            world.stack.sim.clone(),
-            caller_of(function),
-        );
+        let (seen, sim, caller) = (calls.clone(), world.stack.sim.clone(), caller_of(function));
         world.stack.aws.set_fault_hook(Some(Arc::new(move |call| {
             if call.caller == caller {
                 let label = format!("{} {}", call.operation, call.resources.join("+"));
@@ -173,8 +169,8 @@ impl Watch {
         world.stack.aws.set_fault_hook(None);
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let log = world.stack.sim.requests();
-        let made = usize::try_from(asked(&world.stack.sim) - self.twilio_before)
-            .expect("a small number");
+        let made =
+            usize::try_from(asked(&world.stack.sim) - self.twilio_before).expect("a small number");
         let mut twilio = (1..).zip(&log[log.len() - made..]).map(|(place, request)| {
             let path = request.path.split('?').next().unwrap_or_default();
             (Place::Twilio(place), format!("{} {path}", request.method))

@@ -16,7 +16,14 @@ use crate::{Answer, World};
 
 /// Every table, by its short name.
 pub const TABLES: [&str; 8] = [
-    "tenants", "control", "usage", "ledger", "callbacks", "outbox", "audit", "due",
+    "tenants",
+    "control",
+    "usage",
+    "ledger",
+    "callbacks",
+    "outbox",
+    "audit",
+    "due",
 ];
 
 impl World {
@@ -50,7 +57,8 @@ impl World {
             ("authorization", &*format!("Basic {basic}")),
             ("content-type", "application/x-www-form-urlencoded"),
         ];
-        self.request(method, path, &headers, body.into_bytes()).await
+        self.request(method, path, &headers, body.into_bytes())
+            .await
     }
 
     /// A subaccount that nobody of ours made; its SID.
@@ -164,7 +172,10 @@ impl World {
         let shown = self.get(&format!("/v1/tenants/{tenant_id}")).await;
         must(
             shown.body["lifecycle"] == "active" && shown.body["status"] == "active",
-            format!("the tenant is {} at {:?}", shown.body["status"], tenant.step),
+            format!(
+                "the tenant is {} at {:?}",
+                shown.body["status"], tenant.step
+            ),
         );
         let Some(sid) = tenant.account_sid else {
             wrong.push("no subaccount is bound".to_owned());
@@ -211,9 +222,9 @@ impl World {
             openings.count()
         });
         must(openings == 1, format!("{openings} openings in {chain:?}"));
-        let booked = chain.as_ref().map_or(0, |entries| {
-            entries.last().map_or(0, |entry| entry.seq)
-        });
+        let booked = chain
+            .as_ref()
+            .map_or(0, |entries| entries.last().map_or(0, |entry| entry.seq));
         must(
             wallet.as_ref().is_some_and(|wallet| wallet.seq == booked),
             format!("the wallet is {wallet:?} behind entry {booked}"),

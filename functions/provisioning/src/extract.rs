@@ -40,6 +40,8 @@ pub struct Edge {
     pub request_id: String,
     /// When it began.
     pub began_at: Timestamp,
+    /// Its whole path: a nested route sees only the end of it.
+    pub path: String,
 }
 
 /// A JSON body, and the fingerprint of the whole request.
@@ -68,10 +70,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         let invalid = |error: serde_json::Error| Code::BODY_INVALID.because(shown(&error));
         let value = serde_json::from_slice(&bytes).map_err(invalid)?;
         let canonical_body: Value = serde_json::from_slice(&bytes).map_err(invalid)?;
+        let edge = parts.extensions.get::<Edge>();
+        let path = edge.map_or_else(|| parts.uri.path(), |edge| &edge.path);
         let fingerprint = hex_sha256(&format!(
-            "{} {}\n{}",
+            "{} {path}\n{}",
             parts.method,
-            parts.uri.path(),
             canonical(&canonical_body)
         ));
         Ok(Self { value, fingerprint })

@@ -83,6 +83,7 @@ impl Function {
                 let edge = Edge {
                     request_id: request_id.clone(),
                     began_at: self.app.host.now(),
+                    path: request.uri().path().to_owned(),
                 };
                 request.extensions_mut().insert(edge);
                 Ok((method, request))

@@ -1,7 +1,7 @@
 //! The saga's steps, one function each: find or create the subaccount, store its token, issue the first API
 //! key, put the tenant in service.
 
-use aws::{ActKind, Activation, CommitError, IssuedKey, TwilioSecret};
+use aws::{ActKind, Activation, CommitError, Idempotency, IssuedKey, TwilioSecret};
 use domain::event::Fact;
 use domain::ids::AccountSid;
 use domain::ledger::{Entry, EntryKind};
@@ -232,10 +232,7 @@ impl Saga<'_> {
         let activation = Activation {
             before: tenant.clone(),
             tenant: next,
-            idempotency: match &self.audience {
-                Audience::Client { idempotency, .. } => Some(idempotency.clone()),
-                Audience::Background => None,
-            },
+            idempotency: self.idempotency_of(tenant).await?,
             opening,
             wallet,
             audit: audit(self.caller, "tenant.activate", "provisioning"),
@@ -245,6 +242,15 @@ impl Saga<'_> {
         };
         let tenant = self.app.store.activate_tenant(&activation).await?;
         Ok(Progress::Written(Box::new(tenant)))
+    }
+
+    /// The request that asked for the tenant: a run in the background looks it up.
+    async fn idempotency_of(&self, tenant: &Tenant) -> Result<Option<Idempotency>, StepError> {
+        match (&self.audience, &tenant.idempotency_hash) {
+            (Audience::Client { idempotency, .. }, _) => Ok(Some(idempotency.clone())),
+            (Audience::Background, Some(hash)) => Ok(self.app.store.idempotency(hash).await?),
+            (Audience::Background, None) => Ok(None),
+        }
     }
 
     async fn advance(&self, tenant: &Tenant, step: Step) -> Result<Progress, StepError> {

@@ -211,6 +211,7 @@ fn acceptance(
         step: Step::Subaccount,
         create_sent_at: None,
         failure: None,
+        idempotency_hash: Some(request.key_hash.clone()),
         api_key_sid: None,
         next_action_at: Some(until),
         audit_seq: 0,

@@ -24,8 +24,8 @@ pub struct Function {
     names: Names,
     /// The tick that each tenant was last marked on by this instance.
     marked: Mutex<HashMap<TenantId, Tick>>,
-    /// Where this instance left the cursor.
-    cursor: Mutex<Option<Tick>>,
+    /// How far this instance handed ticks on.
+    position: Mutex<Option<tick::Position>>,
 }
 
 /// Which records of a batch come again: those from the first that failed.
@@ -75,7 +75,7 @@ impl Function {
             bus: Bus::new(&clients, &names),
             names,
             marked: Mutex::default(),
-            cursor: Mutex::default(),
+            position: Mutex::default(),
         })
     }
 

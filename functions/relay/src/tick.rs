@@ -1,6 +1,7 @@
 //! The tick: due marks, timers and daily turns go to the queues; then the cursor moves. A crash in between
 //! sends some of them again, which every consumer takes as a no-op.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use aws::{
@@ -23,6 +24,33 @@ const SWEEP_OLDER_S: i64 = 120;
 /// Events of one partition that one sweep sends.
 const SWEEP_ROWS_MAX: usize = 100;
 
+/// Empty ticks after which the cursor is moved all the same: so many a new instance looks through again.
+const BEHIND_MAX: i64 = 6;
+
+/// How far the ticks are handed on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position {
+    /// Where the cursor stands in the table.
+    cursor: Option<Tick>,
+    /// The last tick that was handed on; those since the cursor were empty.
+    done: Tick,
+}
+
+impl Position {
+    /// At the cursor; before the first one, just before what has settled.
+    fn at(cursor: Option<Tick>, settled: Tick) -> Self {
+        Self {
+            cursor,
+            done: cursor.unwrap_or(Tick(settled.0 - 1)),
+        }
+    }
+
+    fn is_behind(self) -> bool {
+        self.cursor
+            .is_none_or(|cursor| self.done.0 - cursor.0 >= BEHIND_MAX)
+    }
+}
+
 impl Function {
     /// Hands on every tick since the cursor that has settled.
     pub(crate) async fn tick(&self) -> Result<(), Failure> {
@@ -31,69 +59,86 @@ impl Function {
             now.saturating_sub(SignedDuration::from_secs(SETTLE_S))
                 .unwrap_or(now),
         );
-        // The cursor that this instance moved last is most likely still there; the condition finds out.
-        let known = self.cursor.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut cursor = match known {
-            Some(cursor) => Some(cursor),
-            None => self.store.due_cursor().await?,
+        // What this instance handed on last is most likely still the last; the cursor's condition finds out.
+        let known = self
+            .position
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let mut position = match known {
+            Some(position) => position,
+            None => Position::at(self.store.due_cursor().await?, settled),
         };
-        let mut next = cursor.map_or(settled, Tick::next);
         for _ in 0..TICKS_MAX {
+            let next = position.done.next();
             if next > settled {
                 break;
             }
-            self.hand_on(next).await?;
-            match self.store.advance_due_cursor(cursor, next).await {
-                Ok(()) => {}
-                // Another run is at the same ticks: it goes on.
-                Err(CommitError::Conflict { .. }) => return Ok(()),
-                Err(CommitError::Store(error)) => return Err(error),
+            let found_work = self.hand_on(next).await?;
+            position.done = next;
+            if found_work || position.is_behind() {
+                match self.store.advance_due_cursor(position.cursor, next).await {
+                    Ok(()) => position.cursor = Some(next),
+                    // Another instance has moved it: this one goes on from there.
+                    Err(CommitError::Conflict { .. }) => {
+                        position = Position::at(self.store.due_cursor().await?, settled);
+                    }
+                    Err(CommitError::Store(error)) => return Err(error),
+                }
             }
-            cursor = Some(next);
-            next = next.next();
         }
-        *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = cursor;
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
         Ok(())
     }
 
-    async fn hand_on(&self, tick: Tick) -> Result<(), Failure> {
-        let mut commands: [Vec<Command>; 3] = Default::default();
+    /// Sends what a tick holds to the queues. True: there was something.
+    async fn hand_on(&self, tick: Tick) -> Result<bool, Failure> {
+        let mut commands: [BTreeMap<TenantId, &'static str>; 3] = Default::default();
         for due in self.store.due_on(tick).await? {
             let (queue, tenant_id, cause) = route(due);
-            let queued = &mut commands[queue as usize];
-            let command = Command {
-                tenant_id,
-                cause: cause.to_owned(),
-            };
-            if !queued
-                .iter()
-                .any(|other| other.tenant_id == command.tenant_id)
-            {
-                queued.push(command);
-            }
+            commands[queue as usize].entry(tenant_id).or_insert(cause);
         }
+        let found_work = commands.iter().any(|commands| !commands.is_empty());
         for (queue, commands) in [Queue::Pull, Queue::Suspend, Queue::Provision]
             .into_iter()
             .zip(&commands)
         {
-            self.queues.send(queue, commands).await?;
+            let commands: Vec<Command> = commands
+                .iter()
+                .map(|(tenant_id, cause)| Command {
+                    tenant_id: tenant_id.clone(),
+                    cause: (*cause).to_owned(),
+                })
+                .collect();
+            self.queues.send(queue, &commands).await?;
         }
         if tick.0.rem_euclid(SWEEP_EVERY) == 0 {
             let partition = (tick.0 / SWEEP_EVERY).rem_euclid(i64::from(OUTBOX_PARTITIONS));
-            self.sweep_outbox(u8::try_from(partition).unwrap_or_default()).await?;
+            let partition = u8::try_from(partition).unwrap_or_default();
+            // Pulls and timers do not wait for the bus; the partition has its turn again.
+            if let Err(error) = self.sweep_outbox(partition).await {
+                tracing::error!(error_type = "sweep", %error, "late events stay in the outbox");
+            }
         }
-        Ok(())
+        Ok(found_work)
     }
 
     /// Sends events again that lie in the outbox too long; parked ones wait for a person.
     async fn sweep_outbox(&self, partition: u8) -> Result<(), Failure> {
         let now = self.host.now();
         let rows = self.store.outbox_rows(partition, SWEEP_ROWS_MAX).await?;
-        let is_late = |row: &OutboxRow| now.duration_since(row.at) > SignedDuration::from_secs(SWEEP_OLDER_S);
-        let late: Vec<OutboxRow> = rows.into_iter().filter(|row| row.parked.is_none() && is_late(row)).collect();
+        let is_late =
+            |row: &OutboxRow| now.duration_since(row.at) > SignedDuration::from_secs(SWEEP_OLDER_S);
+        let late: Vec<OutboxRow> = rows
+            .into_iter()
+            .filter(|row| row.parked.is_none() && is_late(row))
+            .collect();
         for chunk in late.chunks(PUT_EVENTS_MAX) {
             if self.publish_rows(chunk).await?.is_some() {
-                tracing::warn!(error_type = "bus_busy", "the bus does not take late events yet");
+                tracing::warn!(
+                    error_type = "bus_busy",
+                    "the bus does not take late events yet"
+                );
                 return Ok(());
             }
         }

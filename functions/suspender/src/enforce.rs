@@ -21,7 +21,7 @@ const LEASE_S: i64 = 110;
 const CALL_SIDS_MAX: usize = 100;
 
 /// What came of asking for the lease.
-enum Lease {
+enum Leased {
     /// The row with our lease on it.
     Ours(Box<Tenant>),
     /// Someone else is at work, and a timer looks again after it.
@@ -58,9 +58,9 @@ impl Function {
                 return Ok(());
             }
             let leased = match self.take_lease(request, &tenant).await? {
-                Lease::Ours(leased) => leased,
-                Lease::Busy => return Ok(()),
-                Lease::Lost => continue,
+                Leased::Ours(leased) => leased,
+                Leased::Busy => return Ok(()),
+                Leased::Lost => continue,
             };
             match self
                 .enforce_leased(request, &leased, &credentials, enforcement, &mut ended)
@@ -104,13 +104,13 @@ impl Function {
 
     /// Takes the lease. With it Twilio's status becomes unknown, so that a run that dies half-way is found by
     /// whoever comes next, whatever the holds say by then.
-    async fn take_lease(&self, request: &Request, tenant: &Tenant) -> Result<Lease, SuspendError> {
+    async fn take_lease(&self, request: &Request, tenant: &Tenant) -> Result<Leased, SuspendError> {
         let now = self.host.now();
         if !tenant.lease_is_free_for(&request.id, now) {
             self.store
                 .enforce_again_at(&tenant.id, look_again_at(now))
                 .await?;
-            return Ok(Lease::Busy);
+            return Ok(Leased::Busy);
         }
         let until = now
             .saturating_add(SignedDuration::from_secs(LEASE_S))
@@ -121,8 +121,8 @@ impl Function {
             ..tenant.clone()
         };
         match self.store.update_tenant(&leased).await {
-            Ok(leased) => Ok(Lease::Ours(Box::new(leased))),
-            Err(error) => lost_race(error).map(|()| Lease::Lost),
+            Ok(leased) => Ok(Leased::Ours(Box::new(leased))),
+            Err(error) => lost_race(error).map(|()| Leased::Lost),
         }
     }
 
@@ -159,6 +159,7 @@ impl Function {
                 .enforce_again_at(&leased.id, self.host.now())
                 .await?;
             self.release(leased).await?;
+            tracing::warn!(tenant.id = %leased.id, calls.ended = ended.len(), error_type = "calls_left", "the timer goes on");
             return Ok(true);
         }
         self.record(request, leased, status, ended).await

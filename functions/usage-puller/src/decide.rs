@@ -22,12 +22,15 @@ const LINES_MAX: usize = 1_000;
 /// tenant without usage is not read over an ever longer range.
 const THROUGH_LAG_DAYS: i32 = 7;
 
+/// Days from today back in which a held day is read again each hour, not each day.
+const WAITING_DAYS: usize = 4;
+
 /// What a run knows when it decides.
 pub(crate) struct Observation<'a> {
     pub(crate) tenant: &'a TenantId,
     pub(crate) wallet: &'a Wallet,
     pub(crate) sheets: &'a [DaySheet],
-    /// Days that were asked for, in order.
+    /// Days that were asked for, in order. After a long gap a hole lies before the latest.
     pub(crate) days: &'a [Date],
     /// Twilio's records of those days.
     pub(crate) records: &'a [UsageRecord],
@@ -46,6 +49,8 @@ pub(crate) struct Decision {
     pub(crate) overlapping: Vec<Date>,
     /// Days that had lines before and now no row at all: left as they are.
     pub(crate) silent: Vec<Date>,
+    /// A recent day is held: what it waits for comes within hours.
+    pub(crate) waits: bool,
 }
 
 /// Decides what to book. The same input always gives the same bookings; nothing to book gives none.
@@ -57,8 +62,13 @@ pub(crate) fn decide(
         bookings: Vec::new(),
         overlapping: Vec::new(),
         silent: Vec::new(),
+        waits: false,
     };
     let changes = day_changes(observation, &mut decision);
+    let latest = observation.days.iter().rev();
+    decision.waits = latest
+        .take(WAITING_DAYS)
+        .any(|day| is_held(observation, &changes, *day));
     let through = completed_through(observation, &changes);
     let mut wallet = observation.wallet.clone();
     let chunks = chunk(changes);
@@ -147,18 +157,13 @@ fn completed_through(observation: &Observation<'_>, changes: &[DayChange]) -> Op
         .date()
         .yesterday()
         .ok()?;
-    let held = |day: &Date| {
-        let changed = changes
-            .iter()
-            .find(|change| change.sheet.day == *day)
-            .map(|change| &change.sheet);
-        let sheet = changed.or_else(|| observation.sheets.iter().find(|sheet| sheet.day == *day));
-        sheet.is_some_and(|sheet| sheet.held.is_some())
-    };
+    // Behind a hole in the days nothing is complete.
+    let mut unbroken = observation.days.chunk_by(|day, next| follows(*day, *next));
+    let ended = ended.min(*unbroken.next()?.last()?);
     let first_held = observation
         .days
         .iter()
-        .find(|day| held(day))
+        .find(|day| is_held(observation, changes, **day))
         .and_then(|day| day.yesterday().ok());
     let through = first_held.map_or(ended, |before| before.min(ended));
     Some(
@@ -167,6 +172,21 @@ fn completed_through(observation: &Observation<'_>, changes: &[DayChange]) -> Op
             .completed_through
             .map_or(through, |known| known.max(through)),
     )
+}
+
+/// Is `next` the day after `day`?
+pub(crate) fn follows(day: Date, next: Date) -> bool {
+    day.tomorrow().is_ok_and(|tomorrow| tomorrow == next)
+}
+
+/// Is the day held once these changes are made?
+fn is_held(observation: &Observation<'_>, changes: &[DayChange], day: Date) -> bool {
+    let changed = changes
+        .iter()
+        .map(|change| &change.sheet)
+        .find(|sheet| sheet.day == day);
+    let sheet = changed.or_else(|| observation.sheets.iter().find(|sheet| sheet.day == day));
+    sheet.is_some_and(|sheet| sheet.held.is_some())
 }
 
 fn needs_a_write(observation: &Observation<'_>, through: Option<Date>) -> bool {

@@ -8,6 +8,7 @@ use aws::{Command, CommitError, SecretError, StoreError, UsageRead};
 use domain::ids::{AccountSid, EventId, TenantId};
 use domain::ledger::LedgerError;
 use domain::plan::{PlanRef, PricePlan};
+use domain::rating::DaySheet;
 use domain::standing::Standing;
 use domain::tenant::{Lifecycle, Tenant};
 use domain::usage::{UsageRecord, window_start};
@@ -17,13 +18,13 @@ use jiff::tz::TimeZone;
 use twilio::{Credentials, UsageQuery, UsageSpan};
 
 use crate::Function;
-use crate::decide::{Decision, Observation, decide};
+use crate::decide::{Decision, Observation, decide, follows};
 
 /// Decisions made again after a lost race.
 const TRIES_MAX: u32 = 5;
 /// Longest pause before deciding again, in milliseconds.
 const PAUSE_MS: u64 = 200;
-/// Days of one run; a longer gap is closed by the following runs.
+/// Days of one run. Of a longer gap the oldest are read, and the latest; the rest follows with the next runs.
 const DAYS_MAX: usize = 95;
 /// Plan versions that one instance remembers.
 const PLANS_MAX: usize = 1_000;
@@ -39,6 +40,17 @@ pub(crate) enum Outcome {
     Unchanged,
     /// The tenant has no subaccount in service, or none any more.
     NotInService,
+}
+
+/// Everything that a decision may look at besides the books.
+struct Run<'a> {
+    command: &'a Command,
+    tenant: Tenant,
+    plans: HashMap<PlanRef, Arc<PricePlan>>,
+    /// The days read, in order; a long gap has a hole.
+    window: Vec<Date>,
+    records: Vec<UsageRecord>,
+    now: Timestamp,
 }
 
 /// Why a run did not finish. The message comes again.
@@ -87,29 +99,53 @@ impl Function {
         let window = self
             .widen(tenant_id, &mut read, &tenant, hot, today)
             .await?;
-        let records = match self.fetch(&account_sid, &window).await {
+        let (records, missed) = match self.fetch(&account_sid, &window).await {
+            Ok(records) => (records, None),
             Err(PullError::Twilio(error))
                 if error.is_not_found() && tenant.lifecycle == Lifecycle::Closed =>
             {
                 return Ok(Outcome::NotInService);
             }
-            fetched => fetched?,
+            // What the clock alone decides, such as the end of grace, does not wait for Twilio.
+            Err(error) => (Vec::new(), Some(error)),
         };
-        let plans = self.plans_of(&tenant, &window, today).await?;
+        let run = Run {
+            command,
+            plans: self.plans_of(&tenant, &window, today).await?,
+            tenant,
+            window,
+            records,
+            now,
+        };
+        let booked = self.book(&run, read).await;
+        match missed {
+            Some(error) => Err(error),
+            None => booked,
+        }
+    }
+
+    /// Decides and writes, again and again while others write first.
+    async fn book(&self, run: &Run<'_>, mut read: UsageRead) -> Result<Outcome, PullError> {
+        let tenant_id = &run.command.tenant_id;
+        let mut is_marked = false;
         for attempt in 0..TRIES_MAX {
             if attempt > 0 {
                 self.host.sleep(self.pause()).await;
-                read = self.store.read_usage(tenant_id, &window, true).await?;
+                read = self.store.read_usage(tenant_id, &run.window, true).await?;
             }
             let Some(wallet) = &read.wallet else {
                 return Ok(Outcome::NotInService);
             };
-            let decision = self.decide(
-                command, wallet, &read, &window, &records, &plans, &tenant, now,
-            )?;
-            log_alarms(tenant_id, &decision);
+            let decision = self.decide(run, wallet, &read.sheets)?;
+            log_alarms(tenant_id, run, &decision);
+            // Before the books: a run that is cut off in between is followed by one too many, not by none.
+            if !is_marked && comes_again(run, wallet, &decision) {
+                let tick = aws::pull_tick(tenant_id, run.now);
+                self.store.mark_pull(tenant_id, tick).await?;
+                is_marked = true;
+            }
             match self.write(tenant_id, &decision).await {
-                Ok(()) => return self.finish(tenant_id, wallet, &decision, now).await,
+                Ok(()) => return Ok(outcome(&decision)),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(CommitError::Store(error)) => return Err(error.into()),
             }
@@ -133,7 +169,10 @@ impl Function {
             .and_then(|wallet| wallet.completed_through);
         let start = window_start(through, today, created_on);
         let mut window = days(start, today);
-        window.truncate(DAYS_MAX);
+        if window.len() > DAYS_MAX {
+            let latest = window.len() - hot.len();
+            window.drain(DAYS_MAX - hot.len()..latest);
+        }
         let missing: Vec<Date> = window
             .iter()
             .copied()
@@ -151,36 +190,34 @@ impl Function {
         account_sid: &AccountSid,
         window: &[Date],
     ) -> Result<Vec<UsageRecord>, PullError> {
-        let (Some(start), Some(end)) = (window.first(), window.last()) else {
+        if window.is_empty() {
             return Ok(Vec::new());
-        };
-        let query = UsageQuery {
-            span: UsageSpan::Daily,
-            category: None,
-            start: *start,
-            end: *end,
-            include_subaccounts: false,
-        };
+        }
         let main = self.main.get().await?;
         let credentials = Credentials::Main {
             account_sid: main.account_sid,
             auth_token: main.auth_token,
         };
-        let rows = match self
-            .twilio
-            .list_usage(&credentials, account_sid, &query)
-            .await
-        {
-            Ok(rows) => rows,
-            Err(error) => {
-                if matches!(error, twilio::Error::Alarm { .. }) {
-                    // The main token may have been rotated: the redelivered message reads it again.
-                    self.main.forget();
-                }
-                return Err(error.into());
+        let mut records = Vec::new();
+        for span in window.chunk_by(|day, next| follows(*day, *next)) {
+            let query = UsageQuery {
+                span: UsageSpan::Daily,
+                category: None,
+                start: span[0],
+                end: span[span.len() - 1],
+                include_subaccounts: false,
+            };
+            let rows = self
+                .twilio
+                .list_usage(&credentials, account_sid, &query)
+                .await;
+            if matches!(rows, Err(twilio::Error::Alarm { .. })) {
+                // The main token may have been rotated: the redelivered message reads it again.
+                self.main.forget();
             }
-        };
-        Ok(rows.into_iter().map(to_record).collect())
+            records.extend(rows?.into_iter().map(to_record));
+        }
+        Ok(records)
     }
 
     async fn plans_of(
@@ -223,36 +260,25 @@ impl Function {
         Ok(plan)
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "everything that a decision may look at, loaded before"
-    )]
     fn decide(
         &self,
-        command: &Command,
+        run: &Run<'_>,
         wallet: &Wallet,
-        read: &UsageRead,
-        window: &[Date],
-        records: &[UsageRecord],
-        plans: &HashMap<PlanRef, Arc<PricePlan>>,
-        tenant: &Tenant,
-        now: Timestamp,
+        sheets: &[DaySheet],
     ) -> Result<Decision, LedgerError> {
         let plan_on = |day: Date| {
-            tenant
-                .plan_on(day)
-                .and_then(|reference| plans.get(reference))
-                .map(Arc::as_ref)
+            let reference = run.tenant.plan_on(day)?;
+            run.plans.get(reference).map(Arc::as_ref)
         };
         let observation = Observation {
-            tenant: &tenant.id,
+            tenant: &run.tenant.id,
             wallet,
-            sheets: &read.sheets,
-            days: window,
-            records,
+            sheets,
+            days: &run.window,
+            records: &run.records,
             plans: &plan_on,
-            cause: &command.cause,
-            now,
+            cause: &run.command.cause,
+            now: run.now,
         };
         decide(&observation, &|| EventId::from_ulid(self.host.ulid()))
     }
@@ -270,37 +296,33 @@ impl Function {
         Ok(())
     }
 
-    /// Marks the next hour after news, and while a tenant is in grace: late usage and revisions follow.
-    async fn finish(
-        &self,
-        tenant_id: &TenantId,
-        before: &Wallet,
-        decision: &Decision,
-        now: Timestamp,
-    ) -> Result<Outcome, PullError> {
-        let booked = decision
-            .bookings
-            .iter()
-            .any(|booking| booking.entry.is_some());
-        let standing = decision
-            .bookings
-            .last()
-            .map_or(before.standing, |booking| booking.wallet.standing);
-        if booked || matches!(standing, Standing::Grace { .. }) {
-            self.store
-                .mark_pull(tenant_id, aws::pull_tick(tenant_id, now))
-                .await?;
-        }
-        Ok(match (booked, decision.bookings.is_empty()) {
-            (true, _) => Outcome::Booked,
-            (false, false) => Outcome::Noted,
-            (false, true) => Outcome::Unchanged,
-        })
-    }
-
     fn pause(&self) -> Duration {
         let spread = u64::try_from((self.host.random)() % u128::from(PAUSE_MS)).unwrap_or_default();
         Duration::from_millis(spread)
+    }
+}
+
+/// A run follows within the hour after news, while days wait for their prices, while a gap is being closed
+/// and while a tenant is in grace.
+fn comes_again(run: &Run<'_>, wallet: &Wallet, decision: &Decision) -> bool {
+    let standing = decision
+        .bookings
+        .last()
+        .map_or(wallet.standing, |booking| booking.wallet.standing);
+    let goes_on = !decision.bookings.is_empty() && run.window.len() == DAYS_MAX;
+    has_entry(decision) || decision.waits || goes_on || matches!(standing, Standing::Grace { .. })
+}
+
+fn has_entry(decision: &Decision) -> bool {
+    let mut bookings = decision.bookings.iter();
+    bookings.any(|booking| booking.entry.is_some())
+}
+
+fn outcome(decision: &Decision) -> Outcome {
+    match (has_entry(decision), decision.bookings.is_empty()) {
+        (true, _) => Outcome::Booked,
+        (false, false) => Outcome::Noted,
+        (false, true) => Outcome::Unchanged,
     }
 }
 
@@ -330,11 +352,13 @@ fn to_record(row: twilio::UsageRecord) -> UsageRecord {
     }
 }
 
-fn log_alarms(tenant_id: &TenantId, decision: &Decision) {
+fn log_alarms(tenant_id: &TenantId, run: &Run<'_>, decision: &Decision) {
     for day in &decision.overlapping {
         tracing::error!(tenant.id = %tenant_id, usage.day = %day, error_type = "category_overlap", "leaves exceed Twilio's total");
     }
-    for day in &decision.silent {
+    // An answer without any row, or none at all, says nothing about single days.
+    let silent = decision.silent.iter().filter(|_| !run.records.is_empty());
+    for day in silent {
         tracing::warn!(tenant.id = %tenant_id, usage.day = %day, error_type = "no_rows", "a booked day has no row any more");
     }
     let held = decision

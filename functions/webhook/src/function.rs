@@ -3,7 +3,9 @@
 //! Nothing about a subaccount is read before the path's tenant is known to own it, and nothing is written
 //! before the signature and every known field have been checked.
 
-use aws::{CallbackRecord, Recorded, SecretError, Secrets, Settings, Store, StoreError, Tokens};
+use aws::{
+    CallbackRecord, Patience, Recorded, SecretError, Secrets, Settings, Store, StoreError, Tokens,
+};
 use aws_lambda_events::event::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use domain::ids::AccountSid;
 use lambda_runtime::LambdaEvent;
@@ -45,11 +47,12 @@ impl Function {
         settings: &Settings,
     ) -> Result<Self, lambda_runtime::Error> {
         let base_url = environment.require_base_url("TOLLGATE_PUBLIC_BASE_URL")?;
+        let settings = settings.clone().with_patience(Patience::CALLBACK);
         let clients = settings.clients()?;
         let secrets = Secrets::new(&clients, &settings.names());
         Ok(Self {
             base_url: base_url.into(),
-            store: Store::new(settings, &clients),
+            store: Store::new(&settings, &clients),
             tokens: Tokens::new(secrets, host.now.clone()),
             owners: std::sync::Arc::default(),
             now: host.now.clone(),

@@ -45,7 +45,7 @@ pub use operation::provisioning::{Acceptance, Activation};
 pub use operation::suspension::HoldWrite;
 pub use queues::{Command, Queue, Queues};
 pub use secrets::{SecretError, Secrets, TwilioSecret};
-pub use settings::{Clients, NowFn, Settings, SettingsError, SleepFn};
+pub use settings::{Clients, NowFn, Patience, Settings, SettingsError, SleepFn};
 pub use store::Store;
 pub use table::audit::AuditDraft;
 pub use table::callbacks::{CallbackRecord, Recorded};

@@ -27,12 +27,42 @@ pub type NowFn = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Waits.
 pub type SleepFn = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// Tries of one SDK call, the first included.
-const ATTEMPTS_MAX: u32 = 3;
-/// A connection that takes longer is given up.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// One try that takes longer is given up and, where safe, repeated.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long one SDK call may take before it is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Tries, the first included.
+    pub attempts: u32,
+    /// A connection that takes longer is given up.
+    pub connect: Duration,
+    /// One try that takes longer is given up and, where safe, repeated.
+    pub attempt: Duration,
+    /// The pause before the second try is at most this long; each further one at most double.
+    pub pause: Duration,
+}
+
+impl Patience {
+    /// For work that nobody waits for.
+    pub const BACKGROUND: Self = Self {
+        attempts: 3,
+        connect: Duration::from_secs(2),
+        attempt: Duration::from_secs(4),
+        pause: Duration::from_secs(1),
+    };
+
+    /// For answers that Twilio waits for 2.5 s: it is told in time to send the callback again.
+    pub const CALLBACK: Self = Self {
+        attempts: 2,
+        connect: Duration::from_millis(500),
+        attempt: Duration::from_millis(900),
+        pause: Duration::from_millis(100),
+    };
+
+    /// The longest that a call takes to fail.
+    pub fn longest(self) -> Duration {
+        let pauses = 2_u32.saturating_pow(self.attempts.saturating_sub(1)) - 1;
+        self.attempt * self.attempts + self.pause * pauses
+    }
+}
 
 /// Settings that no client can be built from.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +86,7 @@ pub struct Settings {
     now: NowFn,
     sleep: SleepFn,
     transport: Option<SharedHttpClient>,
+    patience: Patience,
 }
 
 impl Settings {
@@ -87,6 +118,7 @@ impl Settings {
             now,
             sleep,
             transport: None,
+            patience: Patience::BACKGROUND,
         })
     }
 
@@ -94,6 +126,12 @@ impl Settings {
     /// virtual sleep would let a timeout elapse at once.
     pub fn with_transport(mut self, transport: SharedHttpClient) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// Gives calls up after this long.
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -136,7 +174,7 @@ impl Settings {
                     .stalled_stream_protection(
                         $sdk::config::StalledStreamProtectionConfig::disabled(),
                     )
-                    .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+                    .retry_config(self.retries())
                     .timeout_config(self.timeouts());
                 if let Some(url) = &self.endpoints[$index] {
                     config = config.endpoint_url(url);
@@ -152,13 +190,19 @@ impl Settings {
         })
     }
 
+    fn retries(&self) -> RetryConfig {
+        RetryConfig::standard()
+            .with_max_attempts(self.patience.attempts)
+            .with_initial_backoff(self.patience.pause)
+    }
+
     fn timeouts(&self) -> TimeoutConfig {
         if self.transport.is_some() {
             return TimeoutConfig::disabled();
         }
         TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .connect_timeout(self.patience.connect)
+            .operation_attempt_timeout(self.patience.attempt)
             .build()
     }
 }
@@ -239,5 +283,16 @@ impl Future for Exclusive {
             .unwrap_or_else(PoisonError::into_inner)
             .as_mut()
             .poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_down_is_known_before_twilio_gives_a_try_up() {
+        assert!(Patience::CALLBACK.longest() < Duration::from_millis(2_500));
+        assert_eq!(Patience::CALLBACK.longest(), Duration::from_millis(1_900));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,6 +18,11 @@ pub(crate) const BATCH_GET_MAX: usize = 100;
 const BATCH_ROUNDS_MAX: u32 = 5;
 /// First pause between rounds; it doubles.
 const BATCH_PAUSE: Duration = Duration::from_millis(25);
+
+/// Tries of a put whose item another writer's transaction holds.
+const PUT_TRIES_MAX: u32 = 5;
+/// First pause between them; it doubles.
+const PUT_PAUSE: Duration = Duration::from_millis(25);
 
 /// The tables.
 #[derive(Clone)]
@@ -111,27 +117,35 @@ impl Store {
         name: &'static str,
     ) -> Result<(), CommitError> {
         let (condition, names, values) = condition(expect);
-        let sent = self
+        let put = self
             .dynamodb
             .put_item()
             .table_name(table)
             .set_item(Some(to_item(operation, item)?))
             .set_condition_expression(condition)
             .set_expression_attribute_names(names)
-            .set_expression_attribute_values(values)
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(aws_sdk_dynamodb::operation::put_item::PutItemError::is_conditional_check_failed_exception) =>
+            .set_expression_attribute_values(values);
+        let mut pause = PUT_PAUSE;
+        for attempt in 1.. {
+            let Err(error) = put.clone().send().await else {
+                return Ok(());
+            };
+            if error
+                .as_service_error()
+                .is_some_and(PutItemError::is_conditional_check_failed_exception)
             {
-                Err(CommitError::Conflict { items: vec![name] })
+                return Err(CommitError::Conflict { items: vec![name] });
             }
-            Err(error) => Err(StoreError::from_sdk(operation, &error).into()),
+            let error = StoreError::from_sdk(operation, &error);
+            // Another writer's transaction held the item. Nothing was written, and the SDK gives up here.
+            let is_held = matches!(&error, StoreError::Retry { code, .. } if code == "TransactionConflictException");
+            if !is_held || attempt >= PUT_TRIES_MAX {
+                return Err(error.into());
+            }
+            self.sleep(pause).await;
+            pause *= 2;
         }
+        unreachable!("the loop returns by its last try")
     }
 
     /// Queries one partition: sort keys of a prefix or range, in order, at most `limit` items.

@@ -157,6 +157,8 @@ pub struct Tenant {
     pub create_sent_at: Option<Timestamp>,
     /// Provisioning: the stable code of the failure that ended it.
     pub failure: Option<String>,
+    /// Provisioning: the hash of the idempotency key that asked for it, which whoever finishes marks done.
+    pub idempotency_hash: Option<String>,
     /// The API key that provisioning issued, if it did.
     pub api_key_sid: Option<crate::ids::KeySid>,
     /// When time alone moves it on.

@@ -1,1 +1,14 @@
-//! placeholder
+//! What the API promises its callers, and the provisioning saga under faults and crashes.
+
+mod auth;
+mod canary;
+mod crashes;
+mod hostile;
+mod isolation;
+mod keys;
+mod plans;
+mod provisioning;
+mod reconciliation;
+mod store_down;
+mod tenants;
+mod wallet;

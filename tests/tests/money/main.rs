@@ -1,1 +1,12 @@
-//! placeholder
+//! Money: usage pulled, rated and booked, whatever Twilio, AWS and time do to it.
+
+mod books;
+mod budgets;
+mod deliveries;
+mod due;
+mod kill;
+mod random;
+mod store_faults;
+mod support;
+mod twilio_data;
+mod twilio_faults;

@@ -15,6 +15,8 @@ use crate::stack::Stack;
 const QUIET_DAYS: u32 = 3;
 /// Hours that the tenant who pays again lets pass first.
 const PAYS_AFTER_H: u32 = 12;
+/// Hours between looks at who is suspended.
+const LOOKS_EVERY_H: u32 = 3;
 /// How much it pays then.
 const PAYS_AGAIN: &str = "400";
 /// A call that is still going when its owner's money runs out.
@@ -47,7 +49,9 @@ pub(crate) async fn play(
                 place_long_calls(&outcome, api).await?;
             }
             stack.run_for(SignedDuration::from_hours(1)).await;
-            pay_again(&mut outcome, &mut suspended_for, api).await?;
+            if hour % LOOKS_EVERY_H == 0 {
+                pay_again(&mut outcome, &mut suspended_for, api).await?;
+            }
         }
         let callbacks = stack.sim.counters().callbacks.accepted;
         progress.step(&format!(
@@ -150,7 +154,7 @@ async fn pay_again(
     for row in rows {
         let id = text(&row, "/id")?;
         let hours = suspended_for.entry(id.clone()).or_default();
-        *hours += 1;
+        *hours += LOOKS_EVERY_H;
         if *hours >= PAYS_AFTER_H && outcome.paid_again.is_none() {
             let body = json!({ "amount": PAYS_AGAIN, "reason": "paid the reminder" });
             api.post(
@@ -206,8 +210,8 @@ impl Habits {
             rest => Self {
                 pays_in: "60",
                 is_short_of_money: false,
-                messages_per_day: 1 + rest % 4,
-                calls_per_day: rest % 3,
+                messages_per_day: 1 + rest % 3,
+                calls_per_day: rest % 2,
             },
         }
     }

@@ -73,6 +73,8 @@ pub(crate) struct TenantItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    idem: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     key_sid: Option<KeySid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next_at: Option<Timestamp>,
@@ -106,6 +108,7 @@ impl TenantItem {
             step: tenant.step,
             create_sent_at: tenant.create_sent_at,
             failure: tenant.failure,
+            idem: tenant.idempotency_hash,
             key_sid: tenant.api_key_sid,
             next_at: tenant.next_action_at,
             audit_seq: tenant.audit_seq,
@@ -142,6 +145,7 @@ impl TenantItem {
             step: self.step,
             create_sent_at: self.create_sent_at,
             failure: self.failure,
+            idempotency_hash: self.idem,
             api_key_sid: self.key_sid,
             next_action_at: self.next_at,
             audit_seq: self.audit_seq,
