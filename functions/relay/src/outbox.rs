@@ -29,7 +29,7 @@ impl Function {
                 Publication::Accepted => {
                     self.store
                         .remove_outbox_row(&row.partition, &row.id)
-                        .await?
+                        .await?;
                 }
                 Publication::NotYet => {
                     first_failed.get_or_insert(index);

@@ -181,11 +181,11 @@ pub(crate) fn follows(day: Date, next: Date) -> bool {
 
 /// Is the day held once these changes are made?
 fn is_held(observation: &Observation<'_>, changes: &[DayChange], day: Date) -> bool {
-    let changed = changes
+    let mut sheets = changes
         .iter()
         .map(|change| &change.sheet)
-        .find(|sheet| sheet.day == day);
-    let sheet = changed.or_else(|| observation.sheets.iter().find(|sheet| sheet.day == day));
+        .chain(observation.sheets);
+    let sheet = sheets.find(|sheet| sheet.day == day);
     sheet.is_some_and(|sheet| sheet.held.is_some())
 }
 

@@ -76,15 +76,12 @@ impl Function {
 
     async fn pull_message(&self, message: &SqsMessage) -> bool {
         let body = message.body.as_deref().unwrap_or_default();
-        let command: Command = match serde_json::from_str(body) {
-            Ok(command) => command,
-            Err(_) => {
-                tracing::error!(
-                    error_type = "malformed_message",
-                    "a pull message is not a command"
-                );
-                return false;
-            }
+        let Ok(command) = serde_json::from_str::<Command>(body) else {
+            tracing::error!(
+                error_type = "malformed_message",
+                "a pull message is not a command"
+            );
+            return false;
         };
         match self.pull(&command).await {
             Ok(outcome) => {

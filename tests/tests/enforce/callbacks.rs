@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tests::{Tenant, World};
 use twilio_sim::{DeliveryRecord, Quirks, SimConfig};
 
-use crate::support::{assert_settled, operator, status_at_twilio};
+use super::support::{assert_settled, operator, status_at_twilio};
 
 /// A world in which every fifth callback comes twice and every fifth too late.
 async fn awkward_world() -> World {

@@ -8,7 +8,7 @@ use serde_json::json;
 use tests::World;
 use twilio_sim::{Quirks, SimConfig};
 
-use crate::support::{
+use super::support::{
     Step, Then, account_path, assert_audit_is_chained, assert_in_service, assert_settled,
     assert_silenced, dry_tenant_on_a_call, events, fault, hold_changes, row, status_at_twilio,
     step_in, suspender_requests, text, top_up,

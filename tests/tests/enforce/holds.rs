@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tests::World;
 
-use crate::support::{
+use super::support::{
     assert_audit_is_chained, assert_in_service, assert_settled, assert_silenced, dead_letters,
     dry_tenant_on_a_call, events, hold_changes, holds, operator, row, status_at_twilio,
     suspender_requests, top_up,

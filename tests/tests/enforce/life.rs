@@ -8,8 +8,8 @@ use serde_json::json;
 use tests::{Tenant, World};
 use twilio_sim::SimConfig;
 
-use crate::callbacks::{start_traffic, stop_traffic};
-use crate::support::{
+use super::callbacks::{start_traffic, stop_traffic};
+use super::support::{
     assert_audit_is_chained, assert_in_service, assert_settled, events, status_at_twilio, text,
     top_up,
 };

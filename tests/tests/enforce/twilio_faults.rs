@@ -5,7 +5,7 @@ use serde_json::json;
 use tests::{Tenant, World};
 use twilio_sim::{Quirks, SimConfig};
 
-use crate::support::{
+use super::support::{
     account_path, assert_in_service, assert_settled, assert_silenced, call_path, dead_letters,
     dry_tenant_on_a_call, events, fault, holds, operator, row, status_at_twilio,
     suspender_requests, text, top_up,
@@ -259,7 +259,7 @@ async fn s8_a_balance_that_flips_around_zero_changes_the_hold_at_most_once_an_ho
         world.pull(&tenant).await;
         world.pass(SignedDuration::from_mins(6)).await;
     }
-    let changes = crate::support::hold_changes(&world, &tenant);
+    let changes = super::support::hold_changes(&world, &tenant);
     assert!(changes.len() >= 4, "{changes:?}");
     for pair in changes.windows(2) {
         let apart = pair[1].1.duration_since(pair[0].1);

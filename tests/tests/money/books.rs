@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use jiff::ToSpan as _;
 use tests::World;
 
-use crate::support::*;
+use super::support::*;
 
 #[tokio::test]
 async fn p9_a_revision_up_down_and_to_zero_books_the_difference_only() {

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use tests::{Tenant, World};
 
-use crate::books::LEAVES;
-use crate::support::*;
+use super::books::LEAVES;
+use super::support::*;
 
 /// A world whose puller has its secret and plan, and a tenant that was pulled once.
 async fn warm() -> (World, Tenant) {

@@ -8,7 +8,7 @@ use runtime::Host;
 use serde_json::json;
 use tests::World;
 
-use crate::support::*;
+use super::support::*;
 
 #[tokio::test]
 async fn p13_runs_that_overlap_book_once() {

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tests::{Tenant, World};
 
-use crate::support::*;
+use super::support::*;
 
 async fn message_callback(world: &World, tenant: &Tenant, number: u32) {
     let message = format!("SM{number:032x}");

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, ToSpan as _};
 use tests::explorer::{Disturbance, explore};
 use tests::{Tenant, World};
 
-use crate::support::*;
+use super::support::*;
 
 /// Two new lines, on a puller that is cold.
 async fn a_day() -> (World, Tenant) {

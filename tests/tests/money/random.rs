@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tests::World;
 
-use crate::support::*;
+use super::support::*;
 
 #[derive(Debug, Clone)]
 enum Step {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use local::aws::{CallInfo, Fault};
 use serde_json::json;
 
-use crate::support::*;
+use super::support::*;
 
 /// This fault, so often, at the transaction; the run still books, once.
 async fn books_once(count: u64, fault: Fault) {

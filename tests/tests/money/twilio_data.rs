@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use twilio_sim::FaultAction;
 
-use crate::support::*;
+use super::support::*;
 
 #[tokio::test]
 async fn p8_a_day_without_prices_is_held_and_told_once_and_booked_when_they_come() {

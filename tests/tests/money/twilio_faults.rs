@@ -9,7 +9,7 @@ use serde_json::json;
 use tests::{Tenant, World};
 use twilio_sim::{FaultAction, Quirks, SimConfig};
 
-use crate::support::*;
+use super::support::*;
 
 /// Twilio lists every category it ever had, so that a run reads several pages.
 async fn many_pages() -> (World, Tenant) {
