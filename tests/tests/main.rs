@@ -1,5 +1,11 @@
 //! All behaviour tests, one binary: linking the SDKs costs more than running the tests.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "tests and their helpers: a story is told in one piece, and a missing value fails it"
+)]
+
 mod structure;
 
 mod api;

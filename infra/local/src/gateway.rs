@@ -80,10 +80,10 @@ pub fn to_event(
 /// The response of a function's answer.
 pub fn to_response(answer: ApiGatewayV2httpResponse) -> Response<Body> {
     let body: Vec<u8> = match answer.body {
-        Some(aws_lambda_events::encodings::Body::Text(text)) => match answer.is_base64_encoded {
-            true => STANDARD.decode(text).unwrap_or_default(),
-            false => text.into_bytes(),
-        },
+        Some(aws_lambda_events::encodings::Body::Text(text)) if answer.is_base64_encoded => {
+            STANDARD.decode(text).unwrap_or_default()
+        }
+        Some(aws_lambda_events::encodings::Body::Text(text)) => text.into_bytes(),
         Some(aws_lambda_events::encodings::Body::Binary(bytes)) => bytes,
         _ => Vec::new(),
     };

@@ -68,11 +68,13 @@ pub async fn until_interrupted(stack: &Stack) -> Result<(), DemoError> {
 
 /// Dummy credentials and local addresses only: nothing in it is a secret outside this machine.
 fn write_env_file(stack: &Stack, path: &Path) -> Result<(), DemoError> {
-    let mut text = String::new();
-    for (name, value) in stack.environment.pairs() {
-        text.push_str(&format!("{name}={value}\n"));
-    }
-    text.push_str(&format!("TOLLGATE_OPERATOR_KEY={}\n", stack.operator_key));
-    std::fs::write(path, text)?;
+    let key = [("TOLLGATE_OPERATOR_KEY", stack.operator_key.as_str())];
+    let lines = stack
+        .environment
+        .pairs()
+        .chain(key)
+        .map(|(name, value)| format!("{name}={value}\n"));
+    let text: Vec<String> = lines.collect();
+    std::fs::write(path, text.concat())?;
     Ok(())
 }

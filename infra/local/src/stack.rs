@@ -105,7 +105,7 @@ impl Stack {
             ..config.sim.clone()
         });
         let mut aws_config = LocalAwsConfig::new(STAGE, host.now.clone(), config.seed);
-        aws_config.endpoint = base_url.clone();
+        aws_config.endpoint.clone_from(&base_url);
         let aws = LocalAws::start(aws_config)?;
         let operator_key = operator_key(&host);
         put_secrets(&aws, &config.sim, &operator_key)?;

@@ -203,7 +203,7 @@ pub(crate) mod tests {
     fn a_revision_up_down_and_to_zero_books_the_difference_only() {
         let plan = plan("1.3", &[], None);
         let mut sheet = DaySheet::empty(date(2026, 11, 1));
-        for (as_of, price, delta_cost, delta_charge) in [
+        for (as_of, price, cost_by, charged_by) in [
             (1, 790, "0.0079", "0.01027"),
             (2, 1_580, "0.0079", "0.01027"),
             (3, 1_000, "-0.0058", "-0.00754"),
@@ -211,10 +211,10 @@ pub(crate) mod tests {
         ] {
             let change =
                 rate_day(&sheet, &usage(as_of, &[("sms-outbound", price)]), &plan).unwrap();
-            let (cost, charge) = booked(&change.lines);
+            let (cost, margined) = booked(&change.lines);
             assert_eq!(
-                (to_text(cost).as_str(), to_text(charge).as_str()),
-                (delta_cost, delta_charge)
+                (to_text(cost).as_str(), to_text(margined).as_str()),
+                (cost_by, charged_by)
             );
             sheet = change.sheet;
         }

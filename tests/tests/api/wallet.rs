@@ -127,13 +127,13 @@ async fn five_same_payments_at_once_are_one_entry() {
     let path = top_ups(&tenant);
     let body = json!({ "amount": "10" });
     let ask = || world.post_as(&path, "pay-1", &body);
-    let (a, b, c, d, e) = tokio::join!(ask(), ask(), ask(), ask(), ask());
-    for answer in [&a, &b, &c, &d, &e] {
+    let answers = futures::future::join_all((0..5).map(|_| ask())).await;
+    for answer in &answers {
         assert_eq!(
             (answer.status, answer.text("/balance")),
             (201, "10".to_owned())
         );
-        assert_eq!(answer.body["entry"], a.body["entry"]);
+        assert_eq!(answer.body["entry"], answers[0].body["entry"]);
     }
     let (one, two) = (json!({ "amount": "1" }), json!({ "amount": "2" }));
     let (left, right) = tokio::join!(world.post(&path, &one), world.post(&path, &two));

@@ -109,9 +109,9 @@ async fn s1_a_payment_at_any_point_of_a_suspension_leaves_it_active() {
 async fn paid_at(point: usize) -> (Arc<World>, tests::Tenant, Step) {
     let world = Arc::new(World::start().await);
     let (tenant, _) = dry_tenant_on_a_call(&world).await;
-    let (payer, payee) = (Arc::downgrade(&world), tenant.clone());
+    let (their_world, payee) = (Arc::downgrade(&world), tenant.clone());
     let pay = async move {
-        let world = payer.upgrade().unwrap();
+        let world = their_world.upgrade().unwrap();
         top_up(&world, &payee, "20").await;
     };
     let step = step_in(&world, point, Then::Do(pay.boxed()));
