@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use twilio_sim::{Quirks, SimConfig};
 
 pub mod explorer;
-pub mod faults;
 pub mod probe;
 
 /// Where every world's clock starts.

@@ -17,6 +17,8 @@ const WRITE_UNITS: Decimal = Decimal::from_parts(625, 0, 0, false, 3);
 const READ_UNITS: Decimal = Decimal::from_parts(125, 0, 0, false, 3);
 /// SQS standard, per million requests.
 const SQS_REQUESTS: Decimal = Decimal::from_parts(40, 0, 0, false, 2);
+/// One secret for a month; each tenant has one.
+const SECRET_MONTH: Decimal = Decimal::from_parts(40, 0, 0, false, 2);
 /// CloudWatch Logs, per GB taken in.
 const LOGS_GB: Decimal = Decimal::from_parts(50, 0, 0, false, 2);
 
@@ -120,7 +122,7 @@ pub(crate) fn cost(counted: &Counted) -> Cost {
         basis: format!(
             "units counted in this run; list prices us-east-1, arm64; assumed {CALLBACK_MS} ms at 128 MB and {CALLBACK_LOG_BYTES} log bytes a callback, {RUN_MS} ms at 256 MB and {RUN_SQS_REQUESTS} SQS requests a run"
         ),
-        secrets_per_thousand_tenants_month: dollars(Decimal::from(400)),
+        secrets_per_thousand_tenants_month: dollars(Decimal::ONE_THOUSAND * SECRET_MONTH),
     }
 }
 

@@ -247,9 +247,18 @@ fn counters(stack: &Stack) -> (CounterRows, Counted) {
             .checked_div(reads.calls)
             .unwrap_or_default()
     };
+    // The booked runs' part of what every run does.
+    let of_booked = |count: u64| {
+        let part = count.saturating_mul(books.calls).checked_div(twilio_pulls);
+        part.unwrap_or_default()
+    };
+    let per_run_requests = twilio_pulls
+        .saturating_mul(books.calls)
+        .checked_div(reads.calls)
+        .unwrap_or_default();
     let booked = Units {
         things: books.calls,
-        calls: 3 * books.calls,
+        calls: books.calls + pull_marks.calls + of_booked(reads.calls),
         read_halves: per_run_reads(books.calls),
         write_halves: write_halves(&counters) + pull_marks.write_halves,
     };
@@ -280,7 +289,7 @@ fn counters(stack: &Stack) -> (CounterRows, Counted) {
         aws_calls: counters.total(|_| true).calls,
         per_callback: per_thing(per_callback, 0),
         per_pull: per_thing(per_pull, twilio_pulls),
-        per_booked_pull: per_thing(booked, books.calls),
+        per_booked_pull: per_thing(booked, per_run_requests),
         by_function: by_function(&counters),
     };
     (

@@ -1,1 +1,0 @@
-//! Faults between the functions and the outside, and the crash explorer.
