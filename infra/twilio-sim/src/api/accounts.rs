@@ -7,9 +7,9 @@ use crate::world::{MAIN, World};
 
 use super::answer::{Answer, Refusal};
 use super::ask::Ask;
-use super::auth::Credential;
 use super::filters::write_date;
 use super::paging;
+use super::route::{Operation, Target, get, post};
 
 const NAME_MAX: usize = 64;
 
@@ -36,15 +36,20 @@ const SUBRESOURCES: [(&str, &str); 20] = [
     ("balance", "Balance"),
 ];
 
-pub(super) fn list(world: &World, ask: &Ask, who: &Credential) -> Result<Answer, Refusal> {
-    let seen = |index: usize| match who {
-        Credential::Main => true,
-        Credential::Subaccount(own) => index == *own,
-        _ => false,
-    };
-    if let Credential::Key(_) = who {
-        return Err(Refusal::unauthenticated("Authenticate"));
-    }
+pub(super) const OPERATIONS: &[Operation] = &[
+    get("/Accounts", "/twilio/iam/accounts/list", list).managing(),
+    post("/Accounts", "/twilio/iam/accounts/create", create).managing(),
+    get("/Accounts/{Sid}", "/twilio/iam/accounts/read", fetch).managing(),
+    post("/Accounts/{Sid}", "/twilio/iam/accounts/update", update).managing(),
+    get(
+        "/Accounts/{AccountSid}/Balance",
+        "/twilio/billing/balance/read",
+        balance,
+    ),
+];
+
+fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let seen = |index: usize| target.who.manages_main(world) || index == target.account;
     let name = ask
         .query("FriendlyName")
         .filter(|_| !world.quirks.friendly_name_filter_ignored);
@@ -67,16 +72,15 @@ pub(super) fn list(world: &World, ask: &Ask, who: &Credential) -> Result<Answer,
     )
 }
 
-pub(super) fn create(world: &mut World, ask: &Ask, who: &Credential) -> Result<Answer, Refusal> {
-    match who {
-        Credential::Main => {}
-        Credential::Subaccount(_) => {
-            return Err(Refusal::bad(
-                21_101,
-                "Subaccounts cannot contain subaccounts",
-            ));
-        }
-        _ => return Err(Refusal::unauthenticated("Authenticate")),
+fn create(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    if target.account != MAIN {
+        return Err(Refusal::bad(
+            21_101,
+            "Subaccounts cannot contain subaccounts",
+        ));
+    }
+    if !target.who.manages_main(world) {
+        return Err(Refusal::unauthenticated("Authenticate"));
     }
     if world.accounts[MAIN].status != Status::Active {
         return Err(Refusal::not_active());
@@ -89,20 +93,17 @@ pub(super) fn create(world: &mut World, ask: &Ask, who: &Credential) -> Result<A
     Ok(Answer::object(201, |out| write(world, out, account)))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one shape for every resource")]
-pub(super) fn fetch(world: &World, account: usize) -> Result<Answer, Refusal> {
-    Ok(Answer::object(200, |out| write(world, out, account)))
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every operation")]
+fn fetch(world: &mut World, _: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::object(200, |out| write(world, out, target.account)))
 }
 
-pub(super) fn update(
-    world: &mut World,
-    ask: &Ask,
-    who: &Credential,
-    account: usize,
-) -> Result<Answer, Refusal> {
-    if *who != Credential::Main {
+fn update(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    // A subaccount's status and name are its parent's to change, even for its own token.
+    if !target.who.manages_main(world) {
         return Err(Refusal::unauthenticated("Authenticate"));
     }
+    let account = target.account;
     let name = ask.form("FriendlyName");
     check_name(name)?;
     if let Some(status) = ask.form("Status") {
@@ -117,8 +118,8 @@ pub(super) fn update(
     Ok(Answer::object(200, |out| write(world, out, account)))
 }
 
-pub(super) fn balance(world: &World, ask: &Ask, account: usize) -> Result<Answer, Refusal> {
-    if account != MAIN {
+fn balance(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    if target.account != MAIN {
         return Err(Refusal::not_found(ask));
     }
     let spent: i64 = world

@@ -81,6 +81,11 @@ impl Refusal {
         Self::new(401, 20_003, message)
     }
 
+    /// What a restricted key is told that is not allowed this.
+    pub(crate) fn authorization_failed() -> Self {
+        Self::new(401, 70_051, "Authorization Failed")
+    }
+
     pub(crate) fn not_active() -> Self {
         Self::new(401, 20_005, "Account not active")
     }

@@ -8,44 +8,54 @@ use jiff::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Product {
     Api,
-    /// A subdomain product; none is simulated yet.
+    Accounts,
+    Iam,
+    Messaging,
+    Monitor,
+    Pricing,
+    /// One that is not simulated.
     Other,
 }
 
-const PRODUCTS: [&str; 8] = [
-    "api",
-    "accounts",
-    "iam",
-    "pricing",
-    "messaging",
-    "events",
-    "monitor",
-    "webhooks",
+const PRODUCTS: [(&str, Product); 8] = [
+    ("api", Product::Api),
+    ("accounts", Product::Accounts),
+    ("iam", Product::Iam),
+    ("messaging", Product::Messaging),
+    ("monitor", Product::Monitor),
+    ("pricing", Product::Pricing),
+    ("events", Product::Other),
+    ("webhooks", Product::Other),
 ];
+
+impl Product {
+    /// The product's name in its host.
+    pub(crate) fn as_str(self) -> &'static str {
+        PRODUCTS
+            .iter()
+            .find(|(_, product)| *product == self)
+            .map_or("other", |(name, _)| name)
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        PRODUCTS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, product)| *product)
+    }
+}
 
 /// Twilio's products are told apart by host, or by the first segment of the path.
 pub(crate) fn product_of<'p>(host: Option<&str>, path: &'p str) -> (Product, &'p str) {
-    if let Some(product) = host.and_then(twilio_product) {
-        return (
-            if product == "api" {
-                Product::Api
-            } else {
-                Product::Other
-            },
-            path,
-        );
+    if let Some(name) = host.and_then(twilio_product) {
+        return (Product::of_name(name).unwrap_or(Product::Other), path);
     }
-    let (first, rest) = path
-        .get(1..)
-        .and_then(|path| path.split_once('/'))
-        .unwrap_or((path, ""));
-    if first == "api" {
-        return (Product::Api, &path[path.len() - rest.len() - 1..]);
+    let first = path.split('/').nth(1).unwrap_or_default();
+    match Product::of_name(first) {
+        // What follows the prefix keeps its slash.
+        Some(product) if path.len() > first.len() + 1 => (product, &path[first.len() + 1..]),
+        _ => (Product::Api, path),
     }
-    if PRODUCTS.contains(&first) {
-        return (Product::Other, &path[path.len() - rest.len() - 1..]);
-    }
-    (Product::Api, path)
 }
 
 /// Whether a request is for the simulator, where it shares a port with others.
@@ -57,7 +67,7 @@ pub(crate) fn claims(host: Option<&str>, path: &str) -> bool {
     host.and_then(twilio_product).is_some()
         || under("/2010-04-01")
         || under("/_sim")
-        || PRODUCTS.iter().any(|product| {
+        || PRODUCTS.iter().any(|(product, _)| {
             // A product's prefix is followed by a version, which other paths are not.
             path.strip_prefix('/')
                 .and_then(|path| path.strip_prefix(product))
@@ -89,7 +99,7 @@ pub(crate) struct Ask {
     pub(crate) path: String,
     pub(crate) path_and_query: String,
     pub(crate) product: Product,
-    /// Path segments after the version, the last one without `.json`.
+    /// Path segments: on the v2010 API those after the version, the last one without `.json`.
     pub(crate) segments: Vec<String>,
     pub(crate) json: bool,
     pub(crate) query: Vec<(String, String)>,
@@ -106,10 +116,13 @@ impl Ask {
     pub(crate) fn read(parts: &Parts, body: &[u8], now: Timestamp) -> Self {
         let (product, path) = product_of(host(parts), parts.uri.path());
         let query = parts.uri.query().unwrap_or_default();
-        let versioned = path.strip_prefix("/2010-04-01/").unwrap_or_default();
-        let plain = versioned.strip_suffix(".json");
+        let below = match product {
+            Product::Api => path.strip_prefix("/2010-04-01/").unwrap_or_default(),
+            _ => path,
+        };
+        let plain = below.strip_suffix(".json");
         let segments = plain
-            .unwrap_or(versioned)
+            .unwrap_or(below)
             .split('/')
             .filter(|segment| !segment.is_empty());
         Self {
@@ -143,6 +156,22 @@ impl Ask {
     /// A form field; empty is absent.
     pub(crate) fn form(&self, name: &str) -> Option<&str> {
         find(&self.form, name)
+    }
+
+    /// A form field that may be set to nothing.
+    pub(crate) fn form_set(&self, name: &str) -> Option<&str> {
+        self.form
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a repeated form field.
+    pub(crate) fn form_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.form
+            .iter()
+            .filter(move |(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -188,11 +217,11 @@ mod tests {
         );
         assert_eq!(
             product_of(Some("iam.twilio.com"), "/v1/Keys"),
-            (Product::Other, "/v1/Keys")
+            (Product::Iam, "/v1/Keys")
         );
         assert_eq!(
             product_of(Some("127.0.0.1:1"), "/iam/v1/Keys"),
-            (Product::Other, "/v1/Keys")
+            (Product::Iam, "/v1/Keys")
         );
         assert_eq!(
             product_of(None, "/api/2010-04-01/x"),

@@ -11,6 +11,7 @@ use super::answer::{Answer, Refusal};
 use super::ask::Ask;
 use super::filters::{Window, write_date};
 use super::paging;
+use super::route::{Operation, Target, get, post};
 
 /// How long calls last that nobody gave a length, in seconds.
 const SECONDS: [u64; 2] = [10, 180];
@@ -30,7 +31,19 @@ const SUBRESOURCES: [(&str, &str); 9] = [
     ("user_defined_messages", "UserDefinedMessages"),
 ];
 
-pub(super) fn list(world: &World, ask: &Ask, account: usize) -> Result<Answer, Refusal> {
+pub(super) const OPERATIONS: &[Operation] = &[
+    get(CALLS, "/twilio/voice/calls/list", list),
+    post(CALLS, "/twilio/voice/calls/create", create),
+    get(CALL, "/twilio/voice/calls/read", fetch),
+    post(CALL, "/twilio/voice/calls/update", update),
+];
+
+const CALLS: &str = "/Accounts/{AccountSid}/Calls";
+const CALL: &str = "/Accounts/{AccountSid}/Calls/{Sid}";
+
+fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let world = &*world;
+    let account = target.account;
     let (started, ended) = (
         Window::read(ask, "StartTime", false)?,
         Window::read(ask, "EndTime", false)?,
@@ -66,7 +79,8 @@ pub(super) fn list(world: &World, ask: &Ask, account: usize) -> Result<Answer, R
     )
 }
 
-pub(super) fn create(world: &mut World, ask: &Ask, account: usize) -> Result<Answer, Refusal> {
+fn create(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let account = target.account;
     if !world.may_start(account) {
         return Err(Refusal::not_active());
     }
@@ -88,10 +102,8 @@ pub(super) fn create(world: &mut World, ask: &Ask, account: usize) -> Result<Ans
         return Err(Refusal::bad(21_502, "Invalid callback url"));
     }
     let asked = |event: &str| {
-        ask.form
-            .iter()
-            .filter(|(name, _)| name == "StatusCallbackEvent")
-            .any(|(_, value)| value.split([' ', ',']).any(|one| one == event))
+        ask.form_all("StatusCallbackEvent")
+            .any(|value| value.split([' ', ',']).any(|one| one == event))
     };
     let mut rng = world.draw(account);
     let draft = CallDraft {
@@ -113,42 +125,33 @@ pub(super) fn create(world: &mut World, ask: &Ask, account: usize) -> Result<Ans
     Ok(Answer::object(201, |out| write(world, ask, out, call)))
 }
 
-pub(super) fn fetch(
-    world: &World,
-    ask: &Ask,
-    account: usize,
-    sid: &str,
-) -> Result<Answer, Refusal> {
-    let call = find(world, ask, account, sid)?;
+fn fetch(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let call = find(world, ask, target)?;
     Ok(Answer::object(200, |out| write(world, ask, out, call)))
 }
 
 /// Ends a call; what else Twilio lets one change while it runs is not simulated.
-pub(super) fn update(
-    world: &mut World,
-    ask: &Ask,
-    account: usize,
-    sid: &str,
-) -> Result<Answer, Refusal> {
-    let index = find(world, ask, account, sid)?;
+fn update(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let index = find(world, ask, target)?;
     let status = world.calls[index].status;
     let wanted = match ask.form("Status") {
         Some("completed") => CallStatus::Completed,
         Some("canceled") if status != CallStatus::InProgress => CallStatus::Canceled,
         // A call in progress cannot be canceled: Twilio leaves it as it is.
-        Some("canceled") => return fetch(world, ask, account, sid),
+        Some("canceled") => return fetch(world, ask, target),
         _ => return Err(Refusal::bad(20_001, "Invalid Status")),
     };
     if !status.is_live() {
         return Err(Refusal::bad(21_220, "Invalid call state"));
     }
     world.end_call(ask.now, index, wanted);
-    fetch(world, ask, account, sid)
+    fetch(world, ask, target)
 }
 
-fn find(world: &World, ask: &Ask, account: usize, sid: &str) -> Result<usize, Refusal> {
+fn find(world: &World, ask: &Ask, target: &Target<'_>) -> Result<usize, Refusal> {
+    let account = target.account;
     world
-        .find("CA", sid)
+        .find("CA", target.id(0))
         .filter(|call| world.calls[*call].account == account)
         .ok_or_else(|| Refusal::not_found(ask))
 }

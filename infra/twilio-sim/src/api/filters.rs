@@ -21,6 +21,14 @@ pub(crate) fn write_date(object: &mut Obj<'_>, name: &str, at: Option<Timestamp>
     };
 }
 
+/// Writes a moment as `2015-07-30T20:00:00Z`, as products other than the v2010 API do.
+pub(crate) fn write_iso(object: &mut Obj<'_>, name: &str, at: Option<Timestamp>) {
+    match at {
+        Some(at) => object.str(name, &at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        None => object.null(name),
+    };
+}
+
 /// A filter on a moment: at, from and before or until.
 #[derive(Default)]
 pub(crate) struct Window {

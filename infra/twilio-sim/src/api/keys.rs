@@ -2,15 +2,29 @@
 
 use crate::json::Obj;
 use crate::world::World;
-use crate::world::accounts::{Key, Status};
+use crate::world::accounts::{Key, KeyKind, Status};
 
 use super::answer::{Answer, Refusal};
 use super::ask::Ask;
 use super::filters::write_date;
 use super::paging;
+use super::route::{Operation, Target, delete as remove, get, post};
 
-pub(super) fn list(world: &World, ask: &Ask, account: usize) -> Result<Answer, Refusal> {
-    let items: Vec<usize> = world.accounts[account].keys.iter().rev().copied().collect();
+pub(super) const OPERATIONS: &[Operation] = &[
+    get(KEYS, "/twilio/iam/api-keys/list", list).managing(),
+    post(KEYS, "/twilio/iam/api-keys/create", create).managing(),
+    get(KEY, "/twilio/iam/api-keys/read", fetch).managing(),
+    post(KEY, "/twilio/iam/api-keys/update", update).managing(),
+    remove(KEY, "/twilio/iam/api-keys/delete", delete).managing(),
+];
+
+const KEYS: &str = "/Accounts/{AccountSid}/Keys";
+const KEY: &str = "/Accounts/{AccountSid}/Keys/{Sid}";
+
+fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let world = &*world;
+    let owner = &world.accounts[target.account];
+    let items: Vec<usize> = owner.keys.iter().rev().copied().collect();
     paging::by_sid(
         world,
         ask,
@@ -21,12 +35,14 @@ pub(super) fn list(world: &World, ask: &Ask, account: usize) -> Result<Answer, R
     )
 }
 
-pub(super) fn create(world: &mut World, ask: &Ask, account: usize) -> Result<Answer, Refusal> {
+fn create(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let account = target.account;
     if world.accounts[account].status == Status::Closed {
         return Err(Refusal::not_active());
     }
     let key = world.create_key(
         account,
+        KeyKind::Standard,
         ask.form("FriendlyName").unwrap_or_default(),
         ask.now,
     );
@@ -35,47 +51,32 @@ pub(super) fn create(world: &mut World, ask: &Ask, account: usize) -> Result<Ans
     }))
 }
 
-pub(super) fn fetch(
-    world: &World,
-    ask: &Ask,
-    account: usize,
-    sid: &str,
-) -> Result<Answer, Refusal> {
-    let key = find(world, ask, account, sid)?;
+fn fetch(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let key = find(world, ask, target)?;
     Ok(Answer::object(200, |out| {
         write(out, &world.keys[key], false);
     }))
 }
 
-pub(super) fn update(
-    world: &mut World,
-    ask: &Ask,
-    account: usize,
-    sid: &str,
-) -> Result<Answer, Refusal> {
-    let key = find(world, ask, account, sid)?;
+fn update(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let key = find(world, ask, target)?;
     if let Some(name) = ask.form("FriendlyName") {
         name.clone_into(&mut world.keys[key].friendly_name);
         world.keys[key].updated_at = ask.now;
     }
-    fetch(world, ask, account, sid)
+    fetch(world, ask, target)
 }
 
-pub(super) fn delete(
-    world: &mut World,
-    ask: &Ask,
-    account: usize,
-    sid: &str,
-) -> Result<Answer, Refusal> {
-    let key = find(world, ask, account, sid)?;
+fn delete(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let key = find(world, ask, target)?;
     world.delete_key(key);
     Ok(Answer::no_content())
 }
 
-fn find(world: &World, ask: &Ask, account: usize, sid: &str) -> Result<usize, Refusal> {
+fn find(world: &World, ask: &Ask, target: &Target<'_>) -> Result<usize, Refusal> {
     world
-        .find("SK", sid)
-        .filter(|key| world.keys[*key].account == account && !world.keys[*key].deleted)
+        .find("SK", target.id(0))
+        .filter(|key| world.keys[*key].account == target.account && !world.keys[*key].deleted)
         .ok_or_else(|| Refusal::not_found(ask))
 }
 

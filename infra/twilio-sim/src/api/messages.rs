@@ -11,8 +11,20 @@ use super::ask::Ask;
 use super::calls::write_price;
 use super::filters::{Window, write_date};
 use super::paging;
+use super::route::{Operation, Target, get, post};
 
-pub(super) fn list(world: &World, ask: &Ask, account: usize) -> Result<Answer, Refusal> {
+pub(super) const OPERATIONS: &[Operation] = &[
+    get(MESSAGES, "/twilio/messaging/messages/list", list),
+    post(MESSAGES, "/twilio/messaging/messages/create", create),
+    get(MESSAGE, "/twilio/messaging/messages/read", fetch),
+];
+
+const MESSAGES: &str = "/Accounts/{AccountSid}/Messages";
+const MESSAGE: &str = "/Accounts/{AccountSid}/Messages/{Sid}";
+
+fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let world = &*world;
+    let account = target.account;
     let sent = Window::read(ask, "DateSent", true)?;
     let equals = |name: &str, value: &str| ask.query(name).is_none_or(|wanted| wanted == value);
     let fits = |index: &usize| {
@@ -32,7 +44,8 @@ pub(super) fn list(world: &World, ask: &Ask, account: usize) -> Result<Answer, R
     })
 }
 
-pub(super) fn create(world: &mut World, ask: &Ask, account: usize) -> Result<Answer, Refusal> {
+fn create(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let account = target.account;
     if !world.may_start(account) {
         return Err(Refusal::not_active());
     }
@@ -55,11 +68,7 @@ pub(super) fn create(world: &mut World, ask: &Ask, account: usize) -> Result<Ans
             "The 'From' phone number provided is not a valid, message-capable Twilio phone number.",
         )
     })?;
-    let media = ask
-        .form
-        .iter()
-        .filter(|(name, value)| name == "MediaUrl" && !value.is_empty())
-        .count();
+    let media = ask.form_all("MediaUrl").count();
     let body = ask.form("Body").unwrap_or_default();
     if body.is_empty() && media == 0 {
         return Err(Refusal::bad(21_602, "Message body is required"));
@@ -84,16 +93,11 @@ pub(super) fn create(world: &mut World, ask: &Ask, account: usize) -> Result<Ans
     Ok(Answer::object(201, |out| write(world, ask, out, message)))
 }
 
-pub(super) fn fetch(
-    world: &World,
-    ask: &Ask,
-    account: usize,
-    sid: &str,
-) -> Result<Answer, Refusal> {
+fn fetch(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
     let message = world
-        .find("SM", sid)
-        .or_else(|| world.find("MM", sid))
-        .filter(|message| world.messages[*message].account == account)
+        .find("SM", target.id(0))
+        .or_else(|| world.find("MM", target.id(0)))
+        .filter(|message| world.messages[*message].account == target.account)
         .ok_or_else(|| Refusal::not_found(ask))?;
     Ok(Answer::object(200, |out| write(world, ask, out, message)))
 }

@@ -30,12 +30,22 @@ use crate::world::World;
 use answer::{Answer, Refusal};
 use ask::{Ask, PageFault};
 use auth::Credential;
-use route::{Resource, Route};
+use route::{Operation, Route, Target};
 
 /// Bodies larger than this are refused.
 pub(crate) const BODY_MAX_BYTES: usize = 1 << 20;
 
 pub(crate) use ask::claims;
+
+/// Everything that is answered, resource by resource.
+const FAMILIES: &[&[Operation]] = &[
+    accounts::OPERATIONS,
+    keys::OPERATIONS,
+    usage::OPERATIONS,
+    calls::OPERATIONS,
+    messages::OPERATIONS,
+    numbers::OPERATIONS,
+];
 
 /// Answers a request to one of Twilio's products.
 pub(crate) async fn respond(sim: &Sim, parts: Parts, body: Body) -> Response<Body> {
@@ -66,7 +76,7 @@ struct Answered {
 
 fn answer_in_world(world: &mut World, ask: &Ask) -> (Answered, u64) {
     world.settle(ask.now);
-    let route = Route::of(ask);
+    let route = Route::of(ask, FAMILIES);
     let credential = auth::identify(world, ask);
     let owner = credential.account(world);
     let concurrent = owner.map_or(1, |owner| {
@@ -183,45 +193,18 @@ fn dispatch(
     if !ask.json {
         return Err(Refusal::xml_not_found(ask));
     }
-    let Some(resource) = &route.resource else {
+    if !route.known {
         return Err(Refusal::not_found(ask));
-    };
-    let get = ask.method == "GET";
-    let post = ask.method == "POST";
-    let delete = ask.method == "DELETE";
+    }
     auth::require_any(who)?;
-    if let Resource::Accounts = resource {
-        return match () {
-            () if get => accounts::list(world, ask, who),
-            () if post => accounts::create(world, ask, who),
-            () => Err(Refusal::method_not_allowed()),
-        };
-    }
-    let account = auth::authorize(world, ask, who, route)?;
-    match resource {
-        Resource::Account if get => accounts::fetch(world, account),
-        Resource::Account if post => accounts::update(world, ask, who, account),
-        Resource::Balance if get => accounts::balance(world, ask, account),
-        Resource::Keys if get => keys::list(world, ask, account),
-        Resource::Keys if post => keys::create(world, ask, account),
-        Resource::Key(sid) if get => keys::fetch(world, ask, account, sid),
-        Resource::Key(sid) if post => keys::update(world, ask, account, sid),
-        Resource::Key(sid) if delete => keys::delete(world, ask, account, sid),
-        Resource::Usage(span) if get => usage::list(world, ask, account, *span),
-        Resource::Calls if get => calls::list(world, ask, account),
-        Resource::Calls if post => calls::create(world, ask, account),
-        Resource::Call(sid) if get => calls::fetch(world, ask, account, sid),
-        Resource::Call(sid) if post => calls::update(world, ask, account, sid),
-        Resource::Messages if get => messages::list(world, ask, account),
-        Resource::Messages if post => messages::create(world, ask, account),
-        Resource::Message(sid) if get => messages::fetch(world, ask, account, sid),
-        Resource::Numbers if get => numbers::list(world, ask, account),
-        Resource::Numbers if post => numbers::buy(world, ask, account),
-        Resource::Number(sid) if get => numbers::fetch(world, ask, account, sid),
-        Resource::Number(sid) if post => numbers::update(world, ask, account, sid),
-        Resource::Number(sid) if delete => numbers::release(world, ask, account, sid),
-        _ => Err(Refusal::method_not_allowed()),
-    }
+    let operation = route.operation.ok_or_else(Refusal::method_not_allowed)?;
+    let account = auth::authorize(world, ask, who, route, operation)?;
+    let target = Target {
+        who,
+        account,
+        ids: route.ids(ask),
+    };
+    (operation.handler)(world, ask, &target)
 }
 
 /// Books the request and dresses the answer in Twilio's headers.
@@ -272,7 +255,7 @@ fn finish(sim: &Sim, ask: &Ask, answered: Answered) -> Response<Body> {
         .header("Twilio-Request-Duration", format!("0.0{}", rng.within([10, 99])))
         .header("Twilio-Concurrent-Requests", concurrent)
         .header("X-Home-Region", "us1")
-        .header("X-API-Domain", "api.twilio.com")
+        .header("X-API-Domain", format!("{}.twilio.com", ask.product.as_str()))
         .header("X-Powered-By", "AT-5000")
         .header("X-Shenanigans", "none")
         // Twilio's own idea of the time, which code may rely on: the simulated one.

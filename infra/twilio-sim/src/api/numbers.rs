@@ -8,8 +8,42 @@ use super::answer::{Answer, Refusal};
 use super::ask::Ask;
 use super::filters::write_date;
 use super::paging;
+use super::route::{Operation, Target, delete, get, post};
 
-pub(super) fn list(world: &World, ask: &Ask, account: usize) -> Result<Answer, Refusal> {
+pub(super) const OPERATIONS: &[Operation] = &[
+    get(
+        NUMBERS,
+        "/twilio/phone-numbers/incoming-phone-numbers/list",
+        list,
+    ),
+    post(
+        NUMBERS,
+        "/twilio/phone-numbers/incoming-phone-numbers/create",
+        buy,
+    ),
+    get(
+        NUMBER,
+        "/twilio/phone-numbers/incoming-phone-numbers/read",
+        fetch,
+    ),
+    post(
+        NUMBER,
+        "/twilio/phone-numbers/incoming-phone-numbers/update",
+        update,
+    ),
+    delete(
+        NUMBER,
+        "/twilio/phone-numbers/incoming-phone-numbers/delete",
+        release,
+    ),
+];
+
+const NUMBERS: &str = "/Accounts/{AccountSid}/IncomingPhoneNumbers";
+const NUMBER: &str = "/Accounts/{AccountSid}/IncomingPhoneNumbers/{Sid}";
+
+fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let world = &*world;
+    let account = target.account;
     let equals = |name: &str, value: &str| ask.query(name).is_none_or(|wanted| wanted == value);
     let fits = |index: &usize| {
         let number = &world.numbers[*index];
@@ -33,7 +67,8 @@ pub(super) fn list(world: &World, ask: &Ask, account: usize) -> Result<Answer, R
     )
 }
 
-pub(super) fn buy(world: &mut World, ask: &Ask, account: usize) -> Result<Answer, Refusal> {
+fn buy(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let account = target.account;
     if !world.may_start(account) {
         return Err(Refusal::not_active());
     }
@@ -53,34 +88,19 @@ pub(super) fn buy(world: &mut World, ask: &Ask, account: usize) -> Result<Answer
     Ok(Answer::object(201, |out| write(world, out, number)))
 }
 
-pub(super) fn fetch(
-    world: &World,
-    ask: &Ask,
-    account: usize,
-    sid: &str,
-) -> Result<Answer, Refusal> {
-    let number = find(world, ask, account, sid)?;
+fn fetch(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let number = find(world, ask, target)?;
     Ok(Answer::object(200, |out| write(world, out, number)))
 }
 
-pub(super) fn update(
-    world: &mut World,
-    ask: &Ask,
-    account: usize,
-    sid: &str,
-) -> Result<Answer, Refusal> {
-    let number = find(world, ask, account, sid)?;
+fn update(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let number = find(world, ask, target)?;
     configure(world, ask, number);
-    fetch(world, ask, account, sid)
+    fetch(world, ask, target)
 }
 
-pub(super) fn release(
-    world: &mut World,
-    ask: &Ask,
-    account: usize,
-    sid: &str,
-) -> Result<Answer, Refusal> {
-    let number = find(world, ask, account, sid)?;
+fn release(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let number = find(world, ask, target)?;
     world.release_number(number);
     Ok(Answer::no_content())
 }
@@ -94,16 +114,17 @@ fn configure(world: &mut World, ask: &Ask, index: usize) {
         ("SmsUrl", &mut number.sms_url),
     ];
     for (name, field) in fields {
-        if let Some((_, value)) = ask.form.iter().find(|(key, _)| key == name) {
+        if let Some(value) = ask.form_set(name) {
             value.clone_into(field);
         }
     }
     number.updated_at = ask.now;
 }
 
-fn find(world: &World, ask: &Ask, account: usize, sid: &str) -> Result<usize, Refusal> {
+fn find(world: &World, ask: &Ask, target: &Target<'_>) -> Result<usize, Refusal> {
+    let account = target.account;
     world
-        .find("PN", sid)
+        .find("PN", target.id(0))
         .filter(|number| {
             world.numbers[*number].account == account && !world.numbers[*number].released
         })

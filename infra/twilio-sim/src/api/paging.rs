@@ -9,7 +9,7 @@ use crate::sid::Sid;
 use crate::world::World;
 
 use super::answer::{Answer, Refusal};
-use super::ask::{Ask, PageFault};
+use super::ask::{Ask, PageFault, Product};
 
 /// Twilio's bounds of PageSize, and its default.
 const PAGE_SIZE_MAX: usize = 1000;
@@ -179,6 +179,15 @@ fn frame(
         .checked_sub(1)
         .map(|before| uri(before, place.previous.as_deref().filter(|_| before > 0)));
     let start = page.number * page.size;
+    if ask.product != Product::Api {
+        let links = Links {
+            first: uri(0, None),
+            previous,
+            own,
+            next,
+        };
+        return with_meta(page, key, &links, |out| items(out, from, to));
+    }
     Answer::object(200, |out| {
         let mut object = Obj::open(out);
         object
@@ -195,7 +204,33 @@ fn frame(
     })
 }
 
-/// The path with its filters and PageSize.
+/// A page's links.
+struct Links {
+    first: String,
+    previous: Option<String>,
+    own: String,
+    next: Option<String>,
+}
+
+/// A page of any other product: its items, then `meta` with absolute links.
+fn with_meta(page: &Page, key: &str, links: &Links, items: impl FnOnce(&mut Vec<u8>)) -> Answer {
+    Answer::object(200, |out| {
+        let mut object = Obj::open(out);
+        items(object.name(key));
+        let mut meta = Obj::open(object.name("meta"));
+        meta.raw("page", &page.number.to_string())
+            .raw("page_size", &page.size.to_string())
+            .str("first_page_url", &links.first)
+            .opt("previous_page_url", links.previous.as_deref())
+            .str("url", &links.own)
+            .opt("next_page_url", links.next.as_deref())
+            .str("key", key);
+        meta.close();
+        object.close();
+    })
+}
+
+/// The path with its filters and PageSize; beyond the v2010 API with Twilio's host before it.
 fn base_uri(ask: &Ask, size: usize) -> String {
     let mut filters = form_urlencoded::Serializer::new(String::new());
     for (name, value) in &ask.query {
@@ -204,5 +239,9 @@ fn base_uri(ask: &Ask, size: usize) -> String {
         }
     }
     filters.append_pair("PageSize", &size.to_string());
-    format!("{}?{}", ask.path, filters.finish())
+    let host = match ask.product {
+        Product::Api => String::new(),
+        product => format!("https://{}.twilio.com", product.as_str()),
+    };
+    format!("{host}{}?{}", ask.path, filters.finish())
 }

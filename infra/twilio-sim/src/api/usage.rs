@@ -8,6 +8,30 @@ use crate::world::{MAIN, World, day_of};
 use super::answer::{Answer, Refusal};
 use super::ask::Ask;
 use super::paging;
+use super::route::{Operation, Target, get};
+
+macro_rules! listings {
+    ($($path:literal $name:ident $span:ident,)+) => {
+        pub(super) const OPERATIONS: &[Operation] = &[
+            $(get(concat!("/Accounts/{AccountSid}/Usage/Records", $path), "/twilio/usage/records/list", $name),)+
+        ];
+        $(fn $name(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+            list(world, ask, target.account, Span::$span)
+        })+
+    };
+}
+
+listings! {
+    "" root Root,
+    "/Daily" daily Daily,
+    "/Monthly" monthly Monthly,
+    "/Yearly" yearly Yearly,
+    "/AllTime" all_time AllTime,
+    "/Today" today Today,
+    "/Yesterday" yesterday Yesterday,
+    "/ThisMonth" this_month ThisMonth,
+    "/LastMonth" last_month LastMonth,
+}
 
 impl World {
     /// The books that an account's usage is made of: for the main account its subaccounts' too.
@@ -25,12 +49,7 @@ impl World {
     }
 }
 
-pub(super) fn list(
-    world: &World,
-    ask: &Ask,
-    account: usize,
-    span: Span,
-) -> Result<Answer, Refusal> {
+fn list(world: &World, ask: &Ask, account: usize, span: Span) -> Result<Answer, Refusal> {
     let today = day_of(ask.now);
     let owner = &world.accounts[account];
     let asked_day = |name: &str, default| match ask.query(name) {

@@ -18,21 +18,6 @@ pub(crate) enum Span {
 }
 
 impl Span {
-    /// Reads the path's last segment, without `.json`.
-    pub(crate) fn parse(segment: &str) -> Option<Self> {
-        Some(match segment {
-            "Daily" => Self::Daily,
-            "Monthly" => Self::Monthly,
-            "Yearly" => Self::Yearly,
-            "AllTime" => Self::AllTime,
-            "Today" => Self::Today,
-            "Yesterday" => Self::Yesterday,
-            "ThisMonth" => Self::ThisMonth,
-            "LastMonth" => Self::LastMonth,
-            _ => return None,
-        })
-    }
-
     /// The path's end, as in a row's `uri`.
     pub(crate) fn path(self) -> &'static str {
         match self {

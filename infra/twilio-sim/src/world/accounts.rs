@@ -59,10 +59,22 @@ pub(crate) struct Account {
     pub(crate) usage: Book,
 }
 
+/// What an API key is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// Everything of its account but accounts and keys.
+    Standard,
+    /// Everything of its account; made in Twilio's Console only.
+    Main,
+    /// What its policy lists.
+    Restricted(Vec<String>),
+}
+
 /// An API key.
 pub(crate) struct Key {
     pub(crate) sid: Sid,
     pub(crate) account: usize,
+    pub(crate) kind: KeyKind,
     pub(crate) friendly_name: String,
     pub(crate) secret: String,
     pub(crate) created_at: Timestamp,
@@ -188,10 +200,11 @@ impl World {
         }
     }
 
-    /// Makes a standard API key.
+    /// Makes an API key.
     pub(crate) fn create_key(
         &mut self,
         account: usize,
+        kind: KeyKind,
         friendly_name: &str,
         at: Timestamp,
     ) -> usize {
@@ -199,6 +212,7 @@ impl World {
         let key = Key {
             sid: Sid::draw("SK", &mut rng),
             account,
+            kind,
             friendly_name: friendly_name.to_owned(),
             secret: rng.hex(32),
             created_at: at,
