@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::VirtualClock;
+use crate::recorder::Recorder;
 
 /// What a simulator is started with.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct SimConfig {
     pub concurrency_max: Option<u32>,
     /// Callback URLs that start with the first text are signed as they are and connected to at the second.
     pub callback_rewrite: Option<(String, String)>,
+    /// Where every answer of Twilio's API is written down, one JSON line each.
+    pub record: Option<Recorder>,
     /// How long things take.
     pub pace: Pace,
     /// How awkward Twilio is.
@@ -51,6 +54,7 @@ impl Default for SimConfig {
             opening_balance: "10000".to_owned(),
             concurrency_max: None,
             callback_rewrite: None,
+            record: None,
             pace: Pace::lifelike(),
             quirks: Quirks::default(),
         }

@@ -14,6 +14,7 @@ use crate::clock::VirtualClock;
 use crate::config::{SimConfig, TrafficProfile};
 use crate::counters::{Counters, LoggedRequest};
 use crate::faults::FaultRule;
+use crate::recorder::Recorder;
 use crate::usage::period;
 use crate::world::World;
 use crate::world::ledger::Revised;
@@ -82,6 +83,7 @@ pub(crate) struct Inner {
     world: Mutex<World>,
     http: reqwest::Client,
     rewrite: Option<(String, String)>,
+    pub(crate) recorder: Option<Recorder>,
     /// Rung when something new is in the queue.
     pub(crate) bell: Notify,
     /// One runner at a time, so that callbacks leave in order.
@@ -117,6 +119,7 @@ impl Sim {
                 world: Mutex::new(world),
                 http: http_client(),
                 rewrite: config.callback_rewrite,
+                recorder: config.record,
                 bell: Notify::new(),
                 runner: tokio::sync::Mutex::new(()),
                 slots: Arc::new(Semaphore::new(DELIVERIES_AT_ONCE)),

@@ -22,6 +22,11 @@ impl Answer {
         }
     }
 
+    /// Whether its body, if any, is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.content_type.starts_with("application/json")
+    }
+
     pub(crate) fn no_content() -> Self {
         Self::json(204, Vec::new())
     }

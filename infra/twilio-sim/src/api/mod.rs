@@ -22,6 +22,7 @@ use http_body_util::{BodyExt as _, Limited};
 
 use crate::counters::LoggedRequest;
 use crate::faults::FaultAction;
+use crate::recorder::Exchange;
 use crate::rng::Rng;
 use crate::server::ConnectionDropped;
 use crate::sim::Sim;
@@ -241,6 +242,18 @@ fn finish(sim: &Sim, ask: &Ask, answered: Answered) -> Response<Body> {
     drop(world);
     if answer.status == 0 {
         return ConnectionDropped::response();
+    }
+    // What the fault script made of an answer is not Twilio's.
+    if let (Some(recorder), None) = (&sim.inner.recorder, &fault)
+        && answer.is_json()
+    {
+        recorder.write(&Exchange {
+            product: ask.product.as_str(),
+            method: &ask.method,
+            path: &ask.path_and_query,
+            status: answer.status,
+            body: &answer.body,
+        });
     }
     let length = answer.body.len();
     let body = match fault {
