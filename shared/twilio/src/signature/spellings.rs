@@ -24,7 +24,13 @@ pub(super) fn others(url: &str) -> Vec<String> {
     let with_fragment = Some(url).filter(|url| *url != usual);
     for url in [Some(usual), with_fragment].into_iter().flatten() {
         let escaped = escaped(url);
-        for spelling in [Some(url), escaped.as_deref()].into_iter().flatten() {
+        let quoted = escaped
+            .as_deref()
+            .and_then(|standard| quoted(url, standard));
+        for spelling in [Some(url), escaped.as_deref(), quoted.as_deref()]
+            .into_iter()
+            .flatten()
+        {
             add(spelling.to_owned());
             other_port(spelling).into_iter().for_each(&mut add);
         }
@@ -85,6 +91,15 @@ fn sent(url: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(trimmed)
     }
+}
+
+/// With the scheme in lower case but quotes as they came, where the standard form differs in nothing else.
+fn quoted(url: &str, standard: &str) -> Option<String> {
+    let mut quoted = sent(url).into_owned();
+    let scheme = quoted.find(':')?;
+    quoted[..scheme].make_ascii_lowercase();
+    let escapes = |url: &str| url.replace('\'', "%27");
+    (escapes(&quoted) == escapes(standard)).then_some(quoted)
 }
 
 /// Takes the port away where there is one, adds the scheme's own where there is none.
@@ -198,6 +213,11 @@ mod tests {
     fn the_usual_address_has_one_other_spelling() {
         let port = "https://h.example:443/twilio/a?b=c".to_owned();
         assert_eq!(others("https://h.example/twilio/a?b=c"), [port.clone()]);
+        let odd = others("HTTPS://h/p?'");
+        assert!(
+            odd.contains(&"https://h/p?'".to_owned())
+                && odd.contains(&"https://h:443/p?%27".to_owned())
+        );
         let others = others("https://h.example/twilio/a?b=c#rc=1");
         assert_eq!(others[0], port);
         assert!(others.iter().any(|other| other.ends_with("c#rc=1")));
