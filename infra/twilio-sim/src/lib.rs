@@ -18,7 +18,7 @@ mod usage;
 mod world;
 
 pub use callbacks::DeliveryRecord;
-pub use config::{Pace, Quirks, Rent, SimConfig, TrafficProfile};
+pub use config::{AccountType, InactiveAnswer, Pace, Quirks, Rent, SimConfig, TrafficProfile};
 pub use counters::{CallbackCounts, Counters, LoggedRequest};
 pub use faults::{FaultAction, FaultRule};
 pub use server::ConnectionDropped;
