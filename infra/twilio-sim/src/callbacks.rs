@@ -41,6 +41,8 @@ pub struct DeliveryRecord {
     pub attempts: u32,
     /// The last answer's status; none when nobody answered.
     pub http_status: Option<u16>,
+    /// Twilio's code for what went wrong, as the alert about it has it.
+    pub error_code: Option<u32>,
 }
 
 /// Connection overrides of a URL's fragment, with Twilio's defaults.
@@ -100,13 +102,24 @@ enum Attempt {
     NoAnswer,
 }
 
-/// Sends a callback, with its retries; `(attempts, last status)`.
+impl Attempt {
+    /// Twilio's code for a failure: 11200 where a request was made, 11205 where no connection was.
+    fn error_code(&self) -> Option<u32> {
+        match self {
+            Self::Answered(200..=299) => None,
+            Self::Answered(_) | Self::NoAnswer => Some(11_200),
+            Self::NoConnection => Some(11_205),
+        }
+    }
+}
+
+/// Sends a callback, with its retries; `(attempts, last status, error code)`.
 pub(crate) async fn deliver(
     http: &reqwest::Client,
     rewrite: Option<&(String, String)>,
     callback: &Callback,
     auth_token: &str,
-) -> (u32, Option<u16>) {
+) -> (u32, Option<u16>, Option<u32>) {
     let (url, fragment) = callback.url.split_once('#').unwrap_or((&callback.url, ""));
     let overrides = Overrides::parse(fragment);
     let signature = twilio::signature::sign(auth_token, url, &callback.fields);
@@ -123,6 +136,7 @@ pub(crate) async fn deliver(
     loop {
         attempts += 1;
         let outcome = attempt(http, &target, &body, &signature, callback, &overrides).await;
+        let error_code = outcome.error_code();
         let (again, status) = match outcome {
             Attempt::Answered(status @ 400..=499) => (overrides.on_4xx, Some(status)),
             Attempt::Answered(status @ 500..) => (overrides.on_5xx, Some(status)),
@@ -131,7 +145,7 @@ pub(crate) async fn deliver(
             Attempt::NoAnswer => (overrides.on_read, None),
         };
         if !again || attempts > overrides.retries {
-            return (attempts, status);
+            return (attempts, status, error_code);
         }
     }
 }

@@ -79,7 +79,14 @@ pub struct Pace {
     pub usage_ms: [u64; 2],
     /// From the end of a GMT day to a revision of one of its records.
     pub revision_ms: [u64; 2],
+    /// From the promotion of an auth token to the first callback that it signs.
+    pub token_switch_ms: [u64; 2],
+    /// From the closing of a subaccount to its deletion.
+    pub account_deletion_ms: [u64; 2],
 }
+
+/// 30 days, after which Twilio deletes a closed subaccount.
+const CLOSED_FOR_MS: u64 = 30 * 86_400_000;
 
 impl Pace {
     /// As Twilio: prices within a day, usage within hours, revisions on the two days that follow.
@@ -92,6 +99,9 @@ impl Pace {
             price_ms: [120_000, 86_400_000],
             usage_ms: [300_000, 10_800_000],
             revision_ms: [3_600_000, 169_200_000],
+            // Twilio speaks of about a minute; nothing says that callbacks switch sooner.
+            token_switch_ms: [20_000, 60_000],
+            account_deletion_ms: [CLOSED_FOR_MS; 2],
         }
     }
 
@@ -101,6 +111,7 @@ impl Pace {
             call_answer_ms: [1_000, 3_000],
             price_ms: [1_000, 4_000],
             usage_ms: [1_000, 4_000],
+            token_switch_ms: [500, 2_000],
             ..Self::lifelike()
         }
     }
@@ -122,9 +133,44 @@ pub enum Rent {
     Daily,
 }
 
+/// What the credentials of a suspended or closed account are told; sources disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InactiveAnswer {
+    /// 401 with 20003, as for wrong credentials.
+    Unauthenticated,
+    /// 401 with 20005.
+    NotActive,
+    /// 403 with 20005.
+    Forbidden,
+}
+
+/// What kind of project all accounts belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountType {
+    /// One that pays.
+    Full,
+    /// One on trial.
+    Trial,
+}
+
+impl AccountType {
+    /// As Twilio writes it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "Full",
+            Self::Trial => "Trial",
+        }
+    }
+}
+
 /// How awkward Twilio is; each field names the awkwardness and how often it strikes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that are turned one by one"
+)]
 pub struct Quirks {
     /// A callback is delivered twice.
     pub callback_duplicate_per_mille: u64,
@@ -146,6 +192,23 @@ pub struct Quirks {
     pub any_sender: bool,
     /// How often number rent is taken.
     pub rent: Rent,
+    /// What the credentials of a suspended or closed account are told.
+    pub inactive_answer: InactiveAnswer,
+    /// The main account's Main keys act on subaccounts, as its auth token does.
+    pub main_keys_reach_children: bool,
+    /// The main account's credentials act on the subaccount that they name as AccountSid to the iam API.
+    /// Otherwise they act on the main account, without an error.
+    pub iam_acts_on_child: bool,
+    /// Restricted keys manage keys and accounts if their policy lists it.
+    pub restricted_keys_manage: bool,
+    /// The iam API's list of keys leaves restricted keys out.
+    pub restricted_keys_unlisted: bool,
+    /// The FriendlyName of a closed subaccount can be changed.
+    pub closed_accounts_renamable: bool,
+    /// What accounts say as their type.
+    pub account_type: AccountType,
+    /// Retry-After, in seconds, of a 429 for too many requests at a time; 0 is no such header.
+    pub retry_after_s: u64,
 }
 
 impl Default for Quirks {
@@ -161,6 +224,14 @@ impl Default for Quirks {
             call_list_lag_ms: 0,
             any_sender: false,
             rent: Rent::Monthly,
+            inactive_answer: InactiveAnswer::Unauthenticated,
+            main_keys_reach_children: false,
+            iam_acts_on_child: false,
+            restricted_keys_manage: false,
+            restricted_keys_unlisted: false,
+            closed_accounts_renamable: false,
+            account_type: AccountType::Full,
+            retry_after_s: 0,
         }
     }
 }

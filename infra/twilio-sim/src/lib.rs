@@ -21,7 +21,7 @@ mod world;
 pub mod verify;
 
 pub use callbacks::DeliveryRecord;
-pub use config::{Pace, Quirks, Rent, SimConfig, TrafficProfile};
+pub use config::{AccountType, InactiveAnswer, Pace, Quirks, Rent, SimConfig, TrafficProfile};
 pub use counters::{CallbackCounts, Counters, LoggedRequest};
 pub use faults::{FaultAction, FaultRule};
 pub use recorder::Recorder;

@@ -59,6 +59,18 @@ impl Rng {
         ];
         (0..digits).filter_map(|_| self.pick(&HEX)).collect()
     }
+
+    /// `length` letters and digits, as Twilio's key secrets are made of.
+    pub(crate) fn alphanumeric(&mut self, length: usize) -> String {
+        let mut drawn = String::with_capacity(length);
+        while drawn.len() < length {
+            let byte = u8::try_from(self.below(128)).unwrap_or(0);
+            if byte.is_ascii_alphanumeric() {
+                drawn.push(char::from(byte));
+            }
+        }
+        drawn
+    }
 }
 
 fn mix(mut word: u64) -> u64 {

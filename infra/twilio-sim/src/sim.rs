@@ -70,6 +70,8 @@ pub struct AccountState {
     pub usage_price: String,
     /// Whether traffic is planned for it.
     pub traffic: bool,
+    /// Closed so long ago that Twilio deleted it.
+    pub deleted: bool,
 }
 
 /// The simulator; clones share everything.
@@ -182,7 +184,7 @@ impl Sim {
         let (at, due) = world.take_due(until)?;
         // Signed with the token of the moment it leaves.
         let with_token = |callback: Callback| {
-            let token = world.accounts[callback.account].token.clone();
+            let token = world.signing_token(callback.account, at).to_owned();
             (callback, token)
         };
         Some((at, due.into_iter().map(with_token).collect()))
@@ -198,13 +200,16 @@ impl Sim {
 
     async fn deliver(&self, at: Timestamp, callback: Callback, token: String) -> DeliveryRecord {
         let account_sid = self.world().accounts[callback.account].sid.to_string();
-        let sent = callbacks::deliver(
+        let (attempts, http_status, error_code) = callbacks::deliver(
             &self.inner.http,
             self.inner.rewrite.as_ref(),
             &callback,
             &token,
         )
         .await;
+        if let Some(code) = error_code {
+            self.world().alert(at, &callback, code, http_status);
+        }
         DeliveryRecord {
             at,
             account_sid,
@@ -217,8 +222,9 @@ impl Sim {
                 .unwrap_or_default()
                 .to_owned(),
             duplicate: callback.duplicate,
-            attempts: sent.0,
-            http_status: sent.1,
+            attempts,
+            http_status,
+            error_code,
         }
     }
 
@@ -268,6 +274,7 @@ impl Sim {
             calls: account.calls.len(),
             usage_price: amount::text(account.usage.price()),
             traffic: account.traffic.is_some(),
+            deleted: account.deleted,
         };
         world.accounts.iter().map(state).collect()
     }
@@ -377,7 +384,7 @@ impl Sim {
         let now = self.inner.clock.now();
         let mut world = self.world();
         world.settle(now);
-        let account = world.find("AC", account_sid).ok_or(SimError::NoAccount)?;
+        let account = world.account(account_sid).ok_or(SimError::NoAccount)?;
         let changed = change(&mut world, account, now);
         world.settle(now);
         drop(world);

@@ -49,17 +49,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
-    let seen = |index: usize| target.who.manages_main(world) || index == target.account;
+    let world = &*world;
+    let everybody = target.who.manages_main(world);
     let name = ask
         .query("FriendlyName")
         .filter(|_| !world.quirks.friendly_name_filter_ignored);
-    let status = ask.query("Status");
+    let statuses = statuses(ask)?;
     let fits = |index: &usize| {
         let account = &world.accounts[*index];
-        seen(*index)
+        (everybody || *index == target.account)
+            && !account.deleted
             && account.listed_at <= ask.now
             && name.is_none_or(|name| account.friendly_name == name)
-            && status.is_none_or(|status| account.status.as_str() == status)
+            && (statuses.is_empty() || statuses.contains(&account.status))
     };
     let items: Vec<usize> = (0..world.accounts.len()).rev().filter(fits).collect();
     paging::by_sid(
@@ -70,6 +72,16 @@ fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Ref
         |index| world.accounts[index].sid,
         |out, index| write(world, out, index),
     )
+}
+
+/// The statuses that are asked for, several with commas between; none is all.
+fn statuses(ask: &Ask) -> Result<Vec<Status>, Refusal> {
+    let Some(text) = ask.query("Status") else {
+        return Ok(Vec::new());
+    };
+    text.split(',')
+        .map(|one| Status::parse(one.trim()).ok_or_else(|| Refusal::invalid("Status")))
+        .collect()
 }
 
 fn create(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
@@ -106,6 +118,10 @@ fn update(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, R
     let account = target.account;
     let name = ask.form("FriendlyName");
     check_name(name)?;
+    let closed = world.accounts[account].status == Status::Closed;
+    if closed && name.is_some() && !world.quirks.closed_accounts_renamable {
+        return Err(refused(StatusRefused::Closed));
+    }
     if let Some(status) = ask.form("Status") {
         world
             .change_status(account, status, ask.now)
@@ -184,7 +200,7 @@ fn write(world: &World, out: &mut Vec<u8>, index: usize) {
     }
     uris.close();
     object
-        .str("type", "Full")
+        .str("type", world.quirks.account_type.as_str())
         .str("uri", &format!("{base}.json"));
     object.close();
 }

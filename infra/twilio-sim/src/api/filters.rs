@@ -61,6 +61,19 @@ impl Window {
         Ok(window)
     }
 
+    /// Reads two names: on or after the first, on or before the second.
+    pub(crate) fn between(ask: &Ask, from: &str, until: &str) -> Result<Self, Refusal> {
+        let asked = |name: &str| -> Result<Option<(Timestamp, Timestamp)>, Refusal> {
+            ask.query(name)
+                .map(|text| parse(text).ok_or_else(|| Refusal::invalid(name)))
+                .transpose()
+        };
+        Ok(Self {
+            from: asked(from)?.map(|(first, _)| first),
+            until: asked(until)?.map(|(_, end)| end),
+        })
+    }
+
     /// Whether a moment passes; one that is not there passes only without a filter.
     pub(crate) fn admits(&self, at: Option<Timestamp>) -> bool {
         match at {

@@ -7,9 +7,12 @@ pub(crate) mod accounts;
 pub(crate) mod calls;
 pub(crate) mod ledger;
 pub(crate) mod messages;
+pub(crate) mod monitor;
 pub(crate) mod notices;
 pub(crate) mod numbers;
+pub(crate) mod services;
 pub(crate) mod tariff;
+pub(crate) mod tokens;
 pub(crate) mod traffic;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -31,7 +34,9 @@ use crate::usage::catalogue::{Catalogue, CategoryId};
 use accounts::{Account, Key, Status};
 use calls::Call;
 use messages::Message;
+use monitor::Monitor;
 use numbers::Number;
+use services::Service;
 
 /// What will happen.
 #[derive(Debug)]
@@ -74,6 +79,10 @@ pub(crate) enum Event {
         term: i64,
     },
     Callback(Box<Callback>),
+    /// A closed account is deleted.
+    AccountDeletion {
+        account: usize,
+    },
 }
 
 /// Everything there is.
@@ -91,6 +100,10 @@ pub(crate) struct World {
     pub(crate) calls: Vec<Call>,
     pub(crate) messages: Vec<Message>,
     pub(crate) numbers: Vec<Number>,
+    pub(crate) services: Vec<Service>,
+    /// How many subaccounts are closed.
+    pub(crate) closed: usize,
+    pub(crate) monitor: Monitor,
     /// Where each SID is found in its list; the prefix tells which list.
     pub(crate) index: HashMap<Sid, usize>,
     /// Numbers that someone holds.
@@ -124,6 +137,9 @@ impl World {
             calls: Vec::new(),
             messages: Vec::new(),
             numbers: Vec::new(),
+            services: Vec::new(),
+            closed: 0,
+            monitor: Monitor::default(),
             index: HashMap::new(),
             held: HashMap::new(),
             faults: Faults::default(),
@@ -237,6 +253,7 @@ impl World {
             } => self.revise_by_chance(account, day, category),
             Event::Rent { number, term } => self.take_rent(at, number, term),
             Event::Callback(callback) => self.due.push_back((at, *callback)),
+            Event::AccountDeletion { account } => self.delete_account(at, account),
         }
     }
 

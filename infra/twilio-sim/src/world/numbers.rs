@@ -85,7 +85,8 @@ impl World {
         if number.released {
             return;
         }
-        let month = tariff::country_of(&number.e164).number_month;
+        let list_price = tariff::country_of(&number.e164).number_month;
+        let month = self.discounted(number.account, list_price);
         let bought_on = day_of(number.created_at);
         let (price, next) = match self.quirks.rent {
             Rent::Monthly => (month, (term + 1).months()),

@@ -107,6 +107,35 @@ pub(crate) fn type_of(number: &str) -> NumberType {
     }
 }
 
+/// The types of numbers that a country has.
+pub(crate) fn types_in(country: &Country) -> Vec<NumberType> {
+    let mut types = vec![NumberType::Local];
+    if MOBILE
+        .iter()
+        .any(|prefix| prefix.starts_with(country.prefix))
+    {
+        types.push(NumberType::Mobile);
+    }
+    if TOLL_FREE
+        .iter()
+        .any(|prefix| prefix.starts_with(country.prefix))
+    {
+        types.push(NumberType::TollFree);
+    }
+    types
+}
+
+/// What a country's numbers start with, without the plus sign.
+pub(crate) fn prefixes_of(country: &Country) -> Vec<&'static str> {
+    let plain = |prefix: &'static str| prefix.trim_start_matches('+');
+    if country.iso == "CA" {
+        // It shares +1 with the United States.
+        CANADIAN.into_iter().map(plain).collect()
+    } else {
+        vec![plain(country.prefix)]
+    }
+}
+
 /// Whether a text is a number in E.164 form.
 pub(crate) fn is_e164(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
