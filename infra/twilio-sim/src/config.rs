@@ -121,6 +121,10 @@ pub enum Rent {
 /// How awkward Twilio is; each field names the awkwardness and how often it strikes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that is turned by its name"
+)]
 pub struct Quirks {
     /// A callback is delivered twice.
     pub callback_duplicate_per_mille: u64,
@@ -142,6 +146,19 @@ pub struct Quirks {
     pub any_sender: bool,
     /// How often number rent is taken.
     pub rent: Rent,
+    /// Only numbers that a search shows can be bought; otherwise any number that nobody holds.
+    pub inventory_only: bool,
+    /// The most numbers that one search shows, whatever PageSize says.
+    pub available_numbers_max: usize,
+    /// A number that needs an Address takes a suitable one of the account's when the request names none.
+    pub address_looked_up: bool,
+    /// A transferred number forgets its URLs and Applications.
+    pub transfer_clears_webhooks: bool,
+    /// A number with a WhatsApp sender, or hosted, is not transferred; otherwise the sender stays behind.
+    pub transfer_refused_with_sender: bool,
+    /// What is not set of a number is empty text and coordinates are text, as in Twilio's published
+    /// examples; otherwise null and numbers, as in its schema.
+    pub numbers_as_in_examples: bool,
 }
 
 impl Default for Quirks {
@@ -157,6 +174,12 @@ impl Default for Quirks {
             call_list_lag_ms: 0,
             any_sender: false,
             rent: Rent::Monthly,
+            inventory_only: false,
+            available_numbers_max: 30,
+            address_looked_up: false,
+            transfer_clears_webhooks: false,
+            transfer_refused_with_sender: false,
+            numbers_as_in_examples: false,
         }
     }
 }

@@ -1,16 +1,26 @@
 //! Twilio's REST API: who asks, for what, and the answer, fault script included.
 
 mod accounts;
+mod addresses;
 mod answer;
+mod applications;
 mod ask;
 mod auth;
+mod available;
 mod calls;
 mod filters;
+mod forms;
 mod keys;
 mod messages;
+mod number_body;
+mod number_form;
 mod numbers;
 mod paging;
+mod patterns;
+mod postal;
 mod route;
+mod search;
+mod transfer;
 mod usage;
 
 use std::time::Duration;
@@ -45,6 +55,9 @@ const FAMILIES: &[&[Operation]] = &[
     calls::OPERATIONS,
     messages::OPERATIONS,
     numbers::OPERATIONS,
+    available::OPERATIONS,
+    addresses::OPERATIONS,
+    applications::OPERATIONS,
 ];
 
 /// Answers a request to one of Twilio's products.

@@ -1,6 +1,7 @@
 //! The control endpoints under `/_sim/`, outside Twilio's name space; CONTROL.md describes them.
 
 mod make;
+mod numbers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -58,7 +59,6 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
         }
         ("POST", "calls") => make::place_call(sim, read(body)?),
         ("POST", "messages") => make::send_message(sim, read(body)?),
-        ("POST", "numbers") => make::buy_number(sim, &read(body)?),
         ("POST", "usage") => {
             let asked: UsageSet = read(body)?;
             let (usage, count) = (asked.usage.as_deref(), asked.count);
@@ -101,10 +101,12 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
         ("POST", other) if other.starts_with("accounts/") => {
             set_account(sim, other.trim_start_matches("accounts/"), &read(body)?)
         }
-        _ => Err(Bad(
-            StatusCode::NOT_FOUND,
-            "no such control endpoint".to_owned(),
-        )),
+        (method, what) => numbers::respond(sim, method, what, body).unwrap_or_else(|| {
+            Err(Bad(
+                StatusCode::NOT_FOUND,
+                "no such control endpoint".to_owned(),
+            ))
+        }),
     }
 }
 

@@ -4,13 +4,18 @@
 //! goes into the queue, and callbacks that came due are handed to whoever delivers them.
 
 pub(crate) mod accounts;
+pub(crate) mod addresses;
+pub(crate) mod areas;
 pub(crate) mod calls;
+pub(crate) mod inventory;
 pub(crate) mod ledger;
 pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod numbers;
+pub(crate) mod supply;
 pub(crate) mod tariff;
 pub(crate) mod traffic;
+pub(crate) mod webhooks;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -31,7 +36,7 @@ use crate::usage::catalogue::{Catalogue, CategoryId};
 use accounts::{Account, Key, Status};
 use calls::Call;
 use messages::Message;
-use numbers::Number;
+use numbers::{Number, Numbering};
 
 /// What will happen.
 #[derive(Debug)]
@@ -91,6 +96,7 @@ pub(crate) struct World {
     pub(crate) calls: Vec<Call>,
     pub(crate) messages: Vec<Message>,
     pub(crate) numbers: Vec<Number>,
+    pub(crate) numbering: Numbering,
     /// Where each SID is found in its list; the prefix tells which list.
     pub(crate) index: HashMap<Sid, usize>,
     /// Numbers that someone holds.
@@ -124,6 +130,7 @@ impl World {
             calls: Vec::new(),
             messages: Vec::new(),
             numbers: Vec::new(),
+            numbering: Numbering::default(),
             index: HashMap::new(),
             held: HashMap::new(),
             faults: Faults::default(),
