@@ -1,14 +1,12 @@
-//! Phone numbers: bought, set up, listed, given back, and their rent.
+//! Phone numbers: bought, set up, listed and given back.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 
-use common::{
-    API, MAIN, TOKEN, ask, config, control, delete, get, pass, post, quick_config, subaccount,
-};
+use common::{API, MAIN, TOKEN, ask, config, control, delete, get, pass, post, subaccount};
 use serde_json::{Value, json};
-use twilio_sim::{Quirks, Rent, Sim, SimConfig};
+use twilio_sim::{Quirks, Sim, SimConfig};
 
 fn numbers_of(sid: &str) -> String {
     format!("/Accounts/{sid}/IncomingPhoneNumbers.json")
@@ -98,11 +96,11 @@ async fn everything_that_is_set_at_purchase_is_shown() {
         body["capabilities"],
         json!({"voice": true, "sms": true, "mms": true, "fax": false})
     );
-    let path = format!(
-        "/Accounts/{sid}/IncomingPhoneNumbers/{}.json",
-        body["sid"].as_str().unwrap()
+    let path = format!("/Accounts/{sid}/IncomingPhoneNumbers.json");
+    assert_eq!(
+        get(&sim, &path).await.body["incoming_phone_numbers"][0],
+        body
     );
-    assert_eq!(get(&sim, &path).await.body, body);
 }
 
 #[tokio::test]
@@ -348,54 +346,6 @@ async fn another_account_s_number_is_not_found() {
         let answer = ask(&sim, method, &path, Some((MAIN, TOKEN)), &[]).await;
         assert_eq!(answer.code(), 20_404, "{method}");
     }
-}
-
-#[tokio::test]
-async fn rent_is_by_type_and_country_and_stops_with_the_number() {
-    let sim = Sim::new(SimConfig {
-        quirks: Quirks {
-            rent: Rent::Monthly,
-            ..Quirks::none()
-        },
-        ..quick_config()
-    });
-    let (sid, _) = subaccount(&sim, "Acme").await;
-    let mut released = Vec::new();
-    for (iso, kind) in [("US", "local"), ("US", "toll_free"), ("AU", "mobile")] {
-        let made = control(
-            &sim,
-            "POST",
-            "/_sim/numbers",
-            &json!({"account_sid": sid, "iso_country": iso, "type": kind}),
-        )
-        .await;
-        released.push(made.str("sid"));
-    }
-    let price = async |category: &str| {
-        get(
-            &sim,
-            &format!("/Accounts/{sid}/Usage/Records.json?Category={category}"),
-        )
-        .await
-        .body["usage_records"][0]["price"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
-    pass(&sim, 60).await;
-    assert_eq!(price("phonenumbers-local").await, "1.15");
-    assert_eq!(price("phonenumbers-tollfree").await, "2.15");
-    assert_eq!(price("phonenumbers-mobile").await, "6");
-    assert_eq!(price("phonenumbers").await, "9.3");
-    // Suspension stops no rent, release does.
-    let account = format!("/Accounts/{sid}.json");
-    post(&sim, &account, &[("Status", "suspended")]).await;
-    let path = format!("/Accounts/{sid}/IncomingPhoneNumbers/{}.json", released[2]);
-    assert_eq!(delete(&sim, &path).await.status, 204);
-    pass(&sim, 32 * 86_400).await;
-    assert_eq!(price("phonenumbers-local").await, "2.3");
-    assert_eq!(price("phonenumbers-tollfree").await, "4.3");
-    assert_eq!(price("phonenumbers-mobile").await, "6");
 }
 
 #[tokio::test]
