@@ -169,7 +169,7 @@ impl AccountType {
 #[serde(default, deny_unknown_fields)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "switches that are turned one by one"
+    reason = "each is a switch that is turned by its name"
 )]
 pub struct Quirks {
     /// A callback is delivered twice.
@@ -209,6 +209,19 @@ pub struct Quirks {
     pub account_type: AccountType,
     /// Retry-After, in seconds, of a 429 for too many requests at a time; 0 is no such header.
     pub retry_after_s: u64,
+    /// Only numbers that a search shows can be bought; otherwise any number that nobody holds.
+    pub inventory_only: bool,
+    /// The most numbers that one search shows, whatever PageSize says.
+    pub available_numbers_max: usize,
+    /// A number that needs an Address takes a suitable one of the account's when the request names none.
+    pub address_looked_up: bool,
+    /// A transferred number forgets its URLs and Applications.
+    pub transfer_clears_webhooks: bool,
+    /// A number with a WhatsApp sender, or hosted, is not transferred; otherwise the sender stays behind.
+    pub transfer_refused_with_sender: bool,
+    /// What is not set of a number is empty text and coordinates are text, as in Twilio's published
+    /// examples; otherwise null and numbers, as in its schema.
+    pub numbers_as_in_examples: bool,
 }
 
 impl Default for Quirks {
@@ -232,6 +245,12 @@ impl Default for Quirks {
             closed_accounts_renamable: false,
             account_type: AccountType::Full,
             retry_after_s: 0,
+            inventory_only: false,
+            available_numbers_max: 30,
+            address_looked_up: false,
+            transfer_clears_webhooks: false,
+            transfer_refused_with_sender: false,
+            numbers_as_in_examples: false,
         }
     }
 }

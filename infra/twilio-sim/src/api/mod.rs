@@ -1,24 +1,34 @@
 //! Twilio's REST API: who asks, for what, and the answer, fault script included.
 
 mod accounts;
+mod addresses;
 mod answer;
+mod applications;
 mod ask;
 mod audit;
 mod auth;
+mod available;
 mod calls;
 mod filters;
+mod forms;
 mod geo;
 mod iam;
 mod keys;
 mod messages;
 mod monitor;
+mod number_body;
+mod number_form;
 mod numbers;
 mod paging;
+mod patterns;
+mod postal;
 mod pricing;
 mod pricing_voice;
 mod route;
+mod search;
 mod services;
 mod tokens;
+mod transfer;
 mod usage;
 
 use std::time::Duration;
@@ -61,6 +71,9 @@ const FAMILIES: &[&[Operation]] = &[
     pricing::OPERATIONS,
     pricing_voice::OPERATIONS,
     monitor::OPERATIONS,
+    available::OPERATIONS,
+    addresses::OPERATIONS,
+    applications::OPERATIONS,
 ];
 
 /// Answers a request to one of Twilio's products.

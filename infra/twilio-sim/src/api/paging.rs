@@ -23,6 +23,11 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// How many rows are asked for.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
     pub(crate) fn read(ask: &Ask) -> Result<Self, Refusal> {
         let number = |name: &str, default: usize| match ask.query(name) {
             None => Ok(default),

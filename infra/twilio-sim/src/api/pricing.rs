@@ -6,6 +6,7 @@
 use crate::amount;
 use crate::json::Obj;
 use crate::world::World;
+use crate::world::supply::supplies_of;
 use crate::world::tariff::{self, COUNTRIES, Country, NumberType};
 
 use super::answer::{Answer, Refusal};
@@ -97,13 +98,11 @@ fn fetch_numbers(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<An
         world,
         account: target.account,
     };
-    let types = tariff::types_in(country);
+    let rents = supplies_of(country.iso).map(|supply| (supply.kind.text(), supply.month()));
     Ok(Answer::object(200, |out| {
         let mut object = Obj::open(out);
         write_country(&mut object, country);
-        prices.write_by_type(object.name("phone_number_prices"), &types, |_| {
-            country.number_month
-        });
+        prices.write_named(object.name("phone_number_prices"), rents);
         prices.write_unit(&mut object);
         write_url(&mut object, &ask.path);
         object.close();
@@ -159,14 +158,24 @@ impl Prices<'_> {
         types: &[NumberType],
         base: impl Fn(NumberType) -> i64,
     ) {
+        let named = types.iter().map(|kind| (type_name(*kind), base(*kind)));
+        self.write_named(out, named);
+    }
+
+    /// Writes a list of prices with the names of the types that they are for.
+    fn write_named(
+        &self,
+        out: &mut Vec<u8>,
+        prices: impl IntoIterator<Item = (&'static str, i64)>,
+    ) {
         out.push(b'[');
-        for (at, kind) in types.iter().enumerate() {
+        for (at, (name, base)) in prices.into_iter().enumerate() {
             if at > 0 {
                 out.push(b',');
             }
             let mut object = Obj::open(out);
-            self.write_pair(&mut object, base(*kind));
-            object.str("number_type", type_name(*kind));
+            self.write_pair(&mut object, base);
+            object.str("number_type", name);
             object.close();
         }
         out.push(b']');

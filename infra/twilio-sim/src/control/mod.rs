@@ -2,6 +2,7 @@
 
 mod accounts;
 mod make;
+mod numbers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -61,7 +62,6 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
         ("POST", "keys") => accounts::make_key(sim, &read(body)?),
         ("GET", "limits") => Ok(accounts::show_limits(sim)),
         ("POST", "limits") => accounts::set_limits(sim, body),
-        ("POST", "numbers") => make::buy_number(sim, &read(body)?),
         ("POST", "usage") => {
             let asked: UsageSet = read(body)?;
             let (usage, count) = (asked.usage.as_deref(), asked.count);
@@ -104,10 +104,12 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
         ("POST", other) if other.starts_with("accounts/") => {
             accounts::set_account(sim, other.trim_start_matches("accounts/"), &read(body)?)
         }
-        _ => Err(Bad(
-            StatusCode::NOT_FOUND,
-            "no such control endpoint".to_owned(),
-        )),
+        (method, what) => numbers::respond(sim, method, what, body).unwrap_or_else(|| {
+            Err(Bad(
+                StatusCode::NOT_FOUND,
+                "no such control endpoint".to_owned(),
+            ))
+        }),
     }
 }
 

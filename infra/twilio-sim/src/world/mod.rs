@@ -4,16 +4,21 @@
 //! goes into the queue, and callbacks that came due are handed to whoever delivers them.
 
 pub(crate) mod accounts;
+pub(crate) mod addresses;
+pub(crate) mod areas;
 pub(crate) mod calls;
+pub(crate) mod inventory;
 pub(crate) mod ledger;
 pub(crate) mod messages;
 pub(crate) mod monitor;
 pub(crate) mod notices;
 pub(crate) mod numbers;
 pub(crate) mod services;
+pub(crate) mod supply;
 pub(crate) mod tariff;
 pub(crate) mod tokens;
 pub(crate) mod traffic;
+pub(crate) mod webhooks;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -35,7 +40,7 @@ use accounts::{Account, Key, Status};
 use calls::Call;
 use messages::Message;
 use monitor::Monitor;
-use numbers::Number;
+use numbers::{Number, Numbering};
 use services::Service;
 
 /// What will happen.
@@ -104,6 +109,7 @@ pub(crate) struct World {
     /// How many subaccounts are closed.
     pub(crate) closed: usize,
     pub(crate) monitor: Monitor,
+    pub(crate) numbering: Numbering,
     /// Where each SID is found in its list; the prefix tells which list.
     pub(crate) index: HashMap<Sid, usize>,
     /// Numbers that someone holds.
@@ -140,6 +146,7 @@ impl World {
             services: Vec::new(),
             closed: 0,
             monitor: Monitor::default(),
+            numbering: Numbering::default(),
             index: HashMap::new(),
             held: HashMap::new(),
             faults: Faults::default(),
