@@ -14,11 +14,13 @@ mod json;
 mod rng;
 mod server;
 mod sid;
+mod stamp;
+mod template;
 mod usage;
 mod world;
 
 pub use callbacks::DeliveryRecord;
-pub use config::{Pace, Quirks, Rent, SimConfig, TrafficProfile};
+pub use config::{Pace, Population, Quirks, Rent, SimConfig, TrafficProfile};
 pub use counters::{CallbackCounts, Counters, LoggedRequest};
 pub use faults::{FaultAction, FaultRule};
 pub use server::ConnectionDropped;

@@ -11,6 +11,7 @@ mod messages;
 mod numbers;
 mod paging;
 mod route;
+mod triggers;
 mod usage;
 
 use std::time::Duration;
@@ -42,6 +43,7 @@ const FAMILIES: &[&[Operation]] = &[
     accounts::OPERATIONS,
     keys::OPERATIONS,
     usage::OPERATIONS,
+    triggers::OPERATIONS,
     calls::OPERATIONS,
     messages::OPERATIONS,
     numbers::OPERATIONS,

@@ -59,6 +59,7 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
         ("POST", "calls") => make::place_call(sim, read(body)?),
         ("POST", "messages") => make::send_message(sim, read(body)?),
         ("POST", "numbers") => make::buy_number(sim, &read(body)?),
+        ("POST", "population") => make::populate(sim, &read(body)?),
         ("POST", "usage") => {
             let asked: UsageSet = read(body)?;
             let (usage, count) = (asked.usage.as_deref(), asked.count);

@@ -9,6 +9,7 @@ use super::{MAIN, World, after};
 use crate::rng::Rng;
 use crate::sid::Sid;
 use crate::usage::book::Book;
+use crate::usage::derived::Life;
 
 /// An account's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,7 @@ pub(crate) struct Account {
     pub(crate) generation: u32,
     pub(crate) drawn: u64,
     pub(crate) usage: Book,
+    pub(crate) life: Life,
 }
 
 /// What an API key is good for.
@@ -120,6 +122,7 @@ impl World {
             generation: 0,
             drawn: 0,
             usage: Book::default(),
+            life: Life::default(),
         });
         self.enter(sid, index);
         index
@@ -173,6 +176,7 @@ impl World {
         }
         self.accounts[account].status = status;
         self.accounts[account].updated_at = at;
+        self.follow_status(account, at);
         if status == Status::Closed {
             self.clear_out(account, at);
         }
@@ -185,6 +189,7 @@ impl World {
         target.status = status;
         target.by_twilio = status == Status::Suspended && account != MAIN;
         target.updated_at = at;
+        self.follow_status(account, at);
     }
 
     fn clear_out(&mut self, account: usize, at: Timestamp) {

@@ -9,8 +9,11 @@ pub(crate) mod ledger;
 pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod numbers;
+mod population;
+pub(crate) mod records;
 pub(crate) mod tariff;
 pub(crate) mod traffic;
+pub(crate) mod triggers;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -32,6 +35,8 @@ use accounts::{Account, Key, Status};
 use calls::Call;
 use messages::Message;
 use numbers::Number;
+use records::Records;
+use triggers::Triggers;
 
 /// What will happen.
 #[derive(Debug)]
@@ -68,6 +73,11 @@ pub(crate) enum Event {
         account: usize,
         day: Date,
         category: CategoryId,
+        turn: u64,
+    },
+    /// The usage triggers of an account are looked at.
+    Triggers {
+        account: usize,
     },
     Rent {
         number: usize,
@@ -95,6 +105,8 @@ pub(crate) struct World {
     pub(crate) index: HashMap<Sid, usize>,
     /// Numbers that someone holds.
     pub(crate) held: HashMap<String, usize>,
+    pub(crate) records: Records,
+    pub(crate) triggers: Triggers,
     pub(crate) faults: Faults,
     pub(crate) log: Log,
     queue: BTreeMap<(Timestamp, u64), Event>,
@@ -126,6 +138,8 @@ impl World {
             numbers: Vec::new(),
             index: HashMap::new(),
             held: HashMap::new(),
+            records: Records::default(),
+            triggers: Triggers::default(),
             faults: Faults::default(),
             log: Log::default(),
             queue: BTreeMap::new(),
@@ -234,7 +248,9 @@ impl World {
                 account,
                 day,
                 category,
-            } => self.revise_by_chance(account, day, category),
+                turn,
+            } => self.revise_by_chance(at, account, day, category, turn),
+            Event::Triggers { account } => self.look_at_triggers(at, account),
             Event::Rent { number, term } => self.take_rent(at, number, term),
             Event::Callback(callback) => self.due.push_back((at, *callback)),
         }
