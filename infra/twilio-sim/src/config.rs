@@ -77,12 +77,16 @@ pub struct Pace {
     pub price_ms: [u64; 2],
     /// From what happened to its place in the usage records.
     pub usage_ms: [u64; 2],
-    /// From the end of a GMT day to a revision of one of its records.
+    /// From what happened to its place in the usage records, where it is late.
+    pub late_usage_ms: [u64; 2],
+    /// From the end of a GMT day to a revision of one of its records, and from one revision to the next.
     pub revision_ms: [u64; 2],
     /// From the promotion of an auth token to the first callback that it signs.
     pub token_switch_ms: [u64; 2],
     /// From the closing of a subaccount to its deletion.
     pub account_deletion_ms: [u64; 2],
+    /// From a change of visible usage to a look at the triggers on it.
+    pub trigger_ms: [u64; 2],
 }
 
 /// 30 days, after which Twilio deletes a closed subaccount.
@@ -98,10 +102,12 @@ impl Pace {
             call_answer_ms: [2_000, 15_000],
             price_ms: [120_000, 86_400_000],
             usage_ms: [300_000, 10_800_000],
+            late_usage_ms: [86_400_000, 432_000_000],
             revision_ms: [3_600_000, 169_200_000],
             // Twilio speaks of about a minute; nothing says that callbacks switch sooner.
             token_switch_ms: [20_000, 60_000],
             account_deletion_ms: [CLOSED_FOR_MS; 2],
+            trigger_ms: [1_000, 60_000],
         }
     }
 
@@ -112,6 +118,7 @@ impl Pace {
             price_ms: [1_000, 4_000],
             usage_ms: [1_000, 4_000],
             token_switch_ms: [500, 2_000],
+            trigger_ms: [1_000, 3_000],
             ..Self::lifelike()
         }
     }
@@ -176,8 +183,31 @@ pub struct Quirks {
     pub callback_duplicate_per_mille: u64,
     /// A callback is held back until after later ones.
     pub callback_disorder_per_mille: u64,
-    /// A day's record of a category is revised, once, after the day.
+    /// A day's record of a category is revised after the day.
     pub revision_per_mille: u64,
+    /// A revised record is revised again, up to five times.
+    pub revision_again_per_mille: u64,
+    /// Usage shows days late.
+    pub late_usage_per_mille: u64,
+    /// A reading of usage comes from a replica that is up to an hour behind: older `as_of`, older numbers.
+    pub as_of_disorder_per_mille: u64,
+    /// How often records are brought up to date, as far as `as_of` says: drawn once for each account, each
+    /// category in its own turn. Numbers move between the turns all the same.
+    pub as_of_lag_ms: [u64; 2],
+    /// Today, Yesterday, ThisMonth, LastMonth and AllTime ignore IncludeSubaccounts=false.
+    pub include_subaccounts_ignored_on_subresources: bool,
+    /// Accounts whose Records, Daily, Monthly and Yearly are answered with 404.
+    pub usage_not_found: Vec<String>,
+    /// Accounts that are Flex projects: their calls are booked as `pstnconnectivity`.
+    pub flex_accounts: Vec<String>,
+    /// StartDate after EndDate is refused instead of answered with no rows.
+    pub reversed_range_refused: bool,
+    /// A Category that does not exist is refused instead of answered with no rows.
+    pub unknown_category_refused: bool,
+    /// Number setups, CPS, MPS and MMS enablement are inside `phonenumbers` and `shortcodes`.
+    pub unclear_inside_rollups: bool,
+    /// PageToken of a usage list counts rows, so that new rows shift those that follow.
+    pub usage_rows_shift: bool,
     /// A day of an account with traffic has usage in a category that no list names.
     pub unknown_category_per_mille: u64,
     /// A usage row writes its price as a JSON number instead of a string.
@@ -230,6 +260,17 @@ impl Default for Quirks {
             callback_duplicate_per_mille: 20,
             callback_disorder_per_mille: 20,
             revision_per_mille: 60,
+            revision_again_per_mille: 0,
+            late_usage_per_mille: 0,
+            as_of_disorder_per_mille: 0,
+            as_of_lag_ms: [60_000, 900_000],
+            include_subaccounts_ignored_on_subresources: true,
+            usage_not_found: Vec::new(),
+            flex_accounts: Vec::new(),
+            reversed_range_refused: false,
+            unknown_category_refused: false,
+            unclear_inside_rollups: false,
+            usage_rows_shift: true,
             unknown_category_per_mille: 20,
             number_price_per_mille: 50,
             friendly_name_filter_ignored: false,
@@ -262,9 +303,50 @@ impl Quirks {
             callback_duplicate_per_mille: 0,
             callback_disorder_per_mille: 0,
             revision_per_mille: 0,
+            as_of_lag_ms: [0, 0],
+            include_subaccounts_ignored_on_subresources: false,
+            usage_rows_shift: false,
             unknown_category_per_mille: 0,
             number_price_per_mille: 0,
             ..Self::default()
+        }
+    }
+}
+
+/// Subaccounts that are made together, with usage that is derived from the seed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Population {
+    /// How many.
+    pub subaccounts: usize,
+    /// The GMT day on which they were opened and began to use things.
+    pub since: jiff::civil::Date,
+    /// What their end users do on average: some accounts are idle, a few do twenty times as much. Callbacks
+    /// are not sent: usage is all there is.
+    #[serde(default)]
+    pub profile: TrafficProfile,
+}
+
+impl Population {
+    /// Refuses what cannot be counted with, and says what.
+    pub(crate) fn check(&self, today: jiff::civil::Date) -> Result<(), &'static str> {
+        let TrafficProfile {
+            messages_per_day,
+            calls_per_day,
+            call_seconds,
+            countries,
+            numbers,
+            ..
+        } = &self.profile;
+        let known = |iso: &String| crate::world::tariff::country(iso).is_some();
+        let in_years = today.duration_since(self.since).as_hours() / (24 * 366);
+        match () {
+            () if self.since > today || in_years >= 4 => Err("since"),
+            () if !countries.iter().all(known) => Err("country"),
+            () if *messages_per_day.max(calls_per_day) > 100_000 => Err("profile: too much a day"),
+            () if call_seconds[1] > 86_400 => Err("profile: call_seconds"),
+            () if *numbers > 1000 => Err("profile: numbers"),
+            () => Ok(()),
         }
     }
 }

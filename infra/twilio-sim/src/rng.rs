@@ -23,6 +23,11 @@ impl Rng {
         Self(state)
     }
 
+    /// The generator that a number drawn from another one names: cheap where one is needed for each cell.
+    pub(crate) fn drawn(word: u64) -> Self {
+        Self(word)
+    }
+
     /// The next number.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

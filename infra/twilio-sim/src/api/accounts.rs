@@ -1,7 +1,10 @@
 //! Accounts and the balance.
 
+use std::sync::LazyLock;
+
 use crate::amount;
 use crate::json::Obj;
+use crate::template::Template;
 use crate::world::accounts::{Status, StatusRefused};
 use crate::world::{MAIN, World};
 
@@ -63,12 +66,12 @@ fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Ref
             && name.is_none_or(|name| account.friendly_name == name)
             && (statuses.is_empty() || statuses.contains(&account.status))
     };
-    let items: Vec<usize> = (0..world.accounts.len()).rev().filter(fits).collect();
-    paging::by_sid(
+    paging::by_index(
         world,
         ask,
         "accounts",
-        &items,
+        world.accounts.len(),
+        fits,
         |index| world.accounts[index].sid,
         |out, index| write(world, out, index),
     )
@@ -138,10 +141,7 @@ fn balance(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, 
     if target.account != MAIN {
         return Err(Refusal::not_found(ask));
     }
-    let spent: i64 = world
-        .family(MAIN, true)
-        .map(crate::usage::book::Book::price)
-        .sum();
+    let spent = world.spent(MAIN, true, ask.now);
     Ok(Answer::object(200, |out| {
         let mut object = Obj::open(out);
         object
@@ -182,25 +182,43 @@ fn refused(why: StatusRefused) -> Refusal {
     }
 }
 
+/// An account's `subresource_uris`, the same for all but for the SID.
+static SUBRESOURCE_URIS: LazyLock<Template> = LazyLock::new(|| {
+    let mut template = Template::default();
+    for (index, (name, path)) in SUBRESOURCES.iter().enumerate() {
+        template
+            .text(if index > 0 { ",\"" } else { "{\"" })
+            .text(name);
+        template.text("\":\"/2010-04-01/Accounts/").sid();
+        template.text("/").text(path).text(".json\"");
+    }
+    template.text("}");
+    template
+});
+
+/// An account's `uri`.
+static URI: LazyLock<Template> = LazyLock::new(|| {
+    let mut template = Template::default();
+    template
+        .text("\"/2010-04-01/Accounts/")
+        .sid()
+        .text(".json\"");
+    template
+});
+
 fn write(world: &World, out: &mut Vec<u8>, index: usize) {
     let account = &world.accounts[index];
-    let base = format!("/2010-04-01/Accounts/{}", account.sid);
     let mut object = Obj::open(out);
-    object.str("auth_token", &account.token);
+    object.plain("auth_token", &account.token);
     write_date(&mut object, "date_created", Some(account.created_at));
     write_date(&mut object, "date_updated", Some(account.updated_at));
     object
         .str("friendly_name", &account.friendly_name)
-        .str("owner_account_sid", world.accounts[MAIN].sid.as_str())
-        .str("sid", account.sid.as_str())
-        .str("status", account.status.as_str());
-    let mut uris = Obj::open(object.name("subresource_uris"));
-    for (name, path) in SUBRESOURCES {
-        uris.str(name, &format!("{base}/{path}.json"));
-    }
-    uris.close();
-    object
-        .str("type", world.quirks.account_type.as_str())
-        .str("uri", &format!("{base}.json"));
+        .plain("owner_account_sid", world.accounts[MAIN].sid.as_str())
+        .plain("sid", account.sid.as_str())
+        .plain("status", account.status.as_str());
+    SUBRESOURCE_URIS.write(object.name("subresource_uris"), &account.sid);
+    object.plain("type", world.quirks.account_type.as_str());
+    URI.write(object.name("uri"), &account.sid);
     object.close();
 }

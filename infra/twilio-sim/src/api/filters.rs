@@ -5,6 +5,7 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
 
 use crate::json::Obj;
+use crate::stamp;
 use crate::world::start_of;
 
 use super::answer::Refusal;
@@ -13,12 +14,16 @@ use super::ask::Ask;
 /// Writes a moment as `Thu, 30 Jul 2015 20:00:00 +0000`.
 pub(crate) fn write_date(object: &mut Obj<'_>, name: &str, at: Option<Timestamp>) {
     match at {
-        Some(at) => object.str(
-            name,
-            &at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string(),
-        ),
-        None => object.null(name),
-    };
+        Some(at) => {
+            let out = object.name(name);
+            out.push(b'"');
+            stamp::write_mail(out, at);
+            out.push(b'"');
+        }
+        None => {
+            object.null(name);
+        }
+    }
 }
 
 /// Writes a moment as `2015-07-30T20:00:00Z`, as products other than the v2010 API do.

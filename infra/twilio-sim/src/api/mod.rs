@@ -29,6 +29,7 @@ mod search;
 mod services;
 mod tokens;
 mod transfer;
+mod triggers;
 mod usage;
 
 use std::time::Duration;
@@ -61,6 +62,7 @@ const FAMILIES: &[&[Operation]] = &[
     accounts::OPERATIONS,
     keys::OPERATIONS,
     usage::OPERATIONS,
+    triggers::OPERATIONS,
     calls::OPERATIONS,
     messages::OPERATIONS,
     numbers::OPERATIONS,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::TrafficProfile;
+use crate::config::{Population, TrafficProfile};
 use crate::sim::{Sim, SimError};
 use crate::world::calls::{CallDraft, CallStatus, Wanted};
 use crate::world::messages::{MessageDraft, MessageStatus};
@@ -29,6 +29,22 @@ pub(super) fn start_traffic(sim: &Sim, asked: TrafficStart) -> Reply {
     Ok(ok(&Started {
         account_sid: asked.account_sid,
         numbers,
+    }))
+}
+
+#[derive(Serialize)]
+struct Populated {
+    subaccounts: usize,
+    first_sid: Option<String>,
+    last_sid: Option<String>,
+}
+
+pub(super) fn populate(sim: &Sim, asked: &Population) -> Reply {
+    let sids = sim.populate(asked)?;
+    Ok(ok(&Populated {
+        subaccounts: sids.len(),
+        first_sid: sids.first().cloned(),
+        last_sid: sids.last().cloned(),
     }))
 }
 

@@ -62,6 +62,7 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
         ("POST", "keys") => accounts::make_key(sim, &read(body)?),
         ("GET", "limits") => Ok(accounts::show_limits(sim)),
         ("POST", "limits") => accounts::set_limits(sim, body),
+        ("POST", "population") => make::populate(sim, &read(body)?),
         ("POST", "usage") => {
             let asked: UsageSet = read(body)?;
             let (usage, count) = (asked.usage.as_deref(), asked.count);

@@ -11,6 +11,7 @@ use super::{Event, MAIN, World, after};
 use crate::rng::Rng;
 use crate::sid::Sid;
 use crate::usage::book::Book;
+use crate::usage::derived::Life;
 
 /// An account's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,7 @@ pub(crate) struct Account {
     pub(crate) generation: u32,
     pub(crate) drawn: u64,
     pub(crate) usage: Book,
+    pub(crate) life: Life,
 }
 
 /// What an API key is good for.
@@ -153,6 +155,7 @@ impl World {
             generation: 0,
             drawn: 0,
             usage: Book::default(),
+            life: Life::default(),
         });
         self.enter(sid, index);
         index
@@ -202,6 +205,7 @@ impl World {
         }
         self.accounts[account].status = status;
         self.accounts[account].updated_at = at;
+        self.follow_status(account, at);
         if status == Status::Closed {
             self.closed += 1;
             self.clear_out(account, at);
@@ -231,6 +235,7 @@ impl World {
             )),
             ..Done::by_twilio("twilio-admin", at)
         });
+        self.follow_status(account, at);
     }
 
     /// Deletes an account that was closed long enough: its SID leads nowhere from now on.

@@ -13,11 +13,14 @@ pub(crate) mod messages;
 pub(crate) mod monitor;
 pub(crate) mod notices;
 pub(crate) mod numbers;
+mod population;
+pub(crate) mod records;
 pub(crate) mod services;
 pub(crate) mod supply;
 pub(crate) mod tariff;
 pub(crate) mod tokens;
 pub(crate) mod traffic;
+pub(crate) mod triggers;
 pub(crate) mod webhooks;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -41,7 +44,9 @@ use calls::Call;
 use messages::Message;
 use monitor::Monitor;
 use numbers::{Number, Numbering};
+use records::Records;
 use services::Service;
+use triggers::Triggers;
 
 /// What will happen.
 #[derive(Debug)]
@@ -78,6 +83,11 @@ pub(crate) enum Event {
         account: usize,
         day: Date,
         category: CategoryId,
+        turn: u64,
+    },
+    /// The usage triggers of an account are looked at.
+    Triggers {
+        account: usize,
     },
     Rent {
         number: usize,
@@ -114,6 +124,8 @@ pub(crate) struct World {
     pub(crate) index: HashMap<Sid, usize>,
     /// Numbers that someone holds.
     pub(crate) held: HashMap<String, usize>,
+    pub(crate) records: Records,
+    pub(crate) triggers: Triggers,
     pub(crate) faults: Faults,
     pub(crate) log: Log,
     queue: BTreeMap<(Timestamp, u64), Event>,
@@ -149,6 +161,8 @@ impl World {
             numbering: Numbering::default(),
             index: HashMap::new(),
             held: HashMap::new(),
+            records: Records::default(),
+            triggers: Triggers::default(),
             faults: Faults::default(),
             log: Log::default(),
             queue: BTreeMap::new(),
@@ -257,7 +271,9 @@ impl World {
                 account,
                 day,
                 category,
-            } => self.revise_by_chance(account, day, category),
+                turn,
+            } => self.revise_by_chance(at, account, day, category, turn),
+            Event::Triggers { account } => self.look_at_triggers(at, account),
             Event::Rent { number, term } => self.take_rent(at, number, term),
             Event::Callback(callback) => self.due.push_back((at, *callback)),
             Event::AccountDeletion { account } => self.delete_account(at, account),

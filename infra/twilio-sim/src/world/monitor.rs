@@ -164,6 +164,7 @@ impl World {
             code,
             http_status,
             url: callback
+                .hook
                 .url
                 .split('#')
                 .next()
