@@ -2,13 +2,14 @@
 
 use domain::ids::{CallSid, KeySid};
 use domain::money::{Currency, parse_decimal};
-use domain::{Decimal, Timestamp};
+use domain::{Date, Decimal, Timestamp};
 use secrecy::ExposeSecret;
 use twilio::{
-    AccountFilter, AccountStatus, CallFilter, CallStatus, Error, RetryReason, UsageQuery, UsageSpan,
+    AccountFilter, AccountStatus, CallFilter, CallStatus, Error, IncomingNumberFilter, RetryReason,
+    UsageQuery, UsageSpan,
 };
 
-use crate::server::{MAIN, Reply, SUB, account, error, json, main_credentials, scene};
+use crate::server::{MAIN, Reply, SUB, account, error, json, main_credentials, main_only, scene};
 
 const CALL: &str = "CA33333333333333333333333333333333";
 const KEY: &str = "SK44444444444444444444444444444444";
@@ -51,7 +52,7 @@ async fn a_subaccount_is_created_with_its_name() {
     let scene = scene([json(201, account_row(SUB, "ten_1", "active"))]).await;
     let created = scene
         .client
-        .create_account(&main_credentials(), "ten 1&x")
+        .create_account(&main_only(), "ten 1&x")
         .await
         .unwrap();
     assert_eq!(
@@ -88,7 +89,7 @@ async fn the_main_account_and_similar_names_are_not_listed() {
     };
     let listed = scene
         .client
-        .list_accounts(&main_credentials(), &filter)
+        .list_accounts(&main_only(), &filter)
         .await
         .unwrap();
     assert_eq!(
@@ -100,7 +101,7 @@ async fn the_main_account_and_similar_names_are_not_listed() {
     );
     let all = scene
         .client
-        .list_accounts(&main_credentials(), &AccountFilter::default())
+        .list_accounts(&main_only(), &AccountFilter::default())
         .await
         .unwrap();
     assert_eq!(all.len(), 3);
@@ -189,22 +190,12 @@ async fn a_balance_is_read_in_its_currency() {
         ),
     ])
     .await;
-    let balance = scene
-        .client
-        .fetch_balance(&main_credentials(), &account(MAIN))
-        .await
-        .unwrap();
+    let balance = scene.client.fetch_balance(&main_only()).await.unwrap();
     assert_eq!(
         (balance.balance, balance.currency),
         (exact("-0.05"), Currency::parse("EUR").unwrap())
     );
-    assert!(
-        scene
-            .client
-            .fetch_balance(&main_credentials(), &account(MAIN))
-            .await
-            .is_err()
-    );
+    assert!(scene.client.fetch_balance(&main_only()).await.is_err());
 }
 
 #[tokio::test]
@@ -222,12 +213,10 @@ async fn usage_is_read_exactly_whatever_its_amounts_are_written_as() {
         row("\"1\"", "calls"),
     ];
     let scene = scene([list_of("usage_records", &rows)]).await;
+    let day = |text: &str| text.parse::<Date>().unwrap();
     let query = UsageQuery {
-        span: UsageSpan::Daily,
         category: Some("calls".to_owned()),
-        start: "2026-03-01".parse().unwrap(),
-        end: "2026-03-04".parse().unwrap(),
-        include_subaccounts: false,
+        ..UsageQuery::of(UsageSpan::Daily).between(day("2026-03-01"), day("2026-03-04"))
     };
     let records = scene
         .client
@@ -270,8 +259,9 @@ async fn a_calls_price_is_a_positive_cost() {
     let scene = scene([list_of("calls", &[call_row("completed"), unpriced])]).await;
     let filter = CallFilter {
         status: Some(CallStatus::InProgress),
-        started_from: Some(at("2026-08-01T12:30:05Z")),
-        started_before: Some(at("2026-08-02T00:00:00Z")),
+        started_from: Some(at("2026-08-01T12:30:05Z").into()),
+        started_before: Some(at("2026-08-02T00:00:00Z").into()),
+        ..CallFilter::default()
     };
     let calls = scene
         .client
@@ -392,7 +382,11 @@ async fn numbers_are_listed_with_their_addresses() {
     let scene = scene([list_of("incoming_phone_numbers", &[row])]).await;
     let numbers = scene
         .client
-        .list_incoming_numbers(&main_credentials(), &account(SUB))
+        .list_incoming_numbers(
+            &main_credentials(),
+            &account(SUB),
+            &IncomingNumberFilter::default(),
+        )
         .await
         .unwrap();
     assert_eq!(numbers[0].phone_number, "+18089255327");

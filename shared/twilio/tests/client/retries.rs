@@ -7,7 +7,8 @@ use tokio::io::AsyncReadExt;
 use twilio::{AccountStatus, AlarmReason, Client, Error, ErrorCode, RetryReason};
 
 use crate::server::{
-    MAIN, Reply, SUB, Scene, TOKEN, account, client, error, json, main_credentials, scene,
+    MAIN, Reply, SUB, Scene, TOKEN, account, client, error, json, main_credentials, main_only,
+    scene,
 };
 
 const BALANCE: &str =
@@ -24,14 +25,14 @@ fn an_account(status: &str) -> Reply {
 
 async fn read(client: &Client) -> Result<String, Error> {
     client
-        .fetch_balance(&main_credentials(), &account(MAIN))
+        .fetch_balance(&main_only())
         .await
         .map(|balance| balance.balance.to_string())
 }
 
 async fn create(client: &Client) -> Result<String, Error> {
     client
-        .create_account(&main_credentials(), "name")
+        .create_account(&main_only(), "name")
         .await
         .map(|account| account.sid.to_string())
 }
@@ -39,11 +40,7 @@ async fn create(client: &Client) -> Result<String, Error> {
 async fn suspend(scene: &Scene) -> Result<AccountStatus, Error> {
     let updated = scene
         .client
-        .update_account_status(
-            &main_credentials(),
-            &account(SUB),
-            &AccountStatus::Suspended,
-        )
+        .update_account_status(&main_only(), &account(SUB), &AccountStatus::Suspended)
         .await?;
     Ok(updated.status)
 }

@@ -11,11 +11,12 @@ use axum::response::Response;
 use domain::ids::AccountSid;
 use futures::stream;
 use secrecy::SecretString;
-use twilio::{Base, Client, Credentials, Settings};
+use twilio::{Base, Client, Credentials, MainCredentials, Settings, SubaccountCredentials};
 
 pub const MAIN: &str = "AC00000000000000000000000000000000";
 pub const SUB: &str = "AC11111111111111111111111111111111";
 pub const TOKEN: &str = "f00dfeedf00dfeedf00dfeedf00dfeed";
+pub const SUB_TOKEN: &str = "beadbeadbeadbeadbeadbeadbeadbead";
 
 /// Long enough for a busy machine, short enough to wait for where a test keeps silent.
 const TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -68,10 +69,23 @@ pub fn error(status: u16, code: u32) -> Reply {
     )
 }
 
-pub fn main_credentials() -> Credentials {
-    Credentials::Main {
+/// The main account's credentials, where only they will do.
+pub fn main_only() -> MainCredentials {
+    MainCredentials {
         account_sid: account(MAIN),
         auth_token: SecretString::from(TOKEN),
+    }
+}
+
+pub fn main_credentials() -> Credentials {
+    main_only().into()
+}
+
+/// The subaccount's own credentials.
+pub fn own() -> SubaccountCredentials {
+    SubaccountCredentials {
+        account_sid: account(SUB),
+        auth_token: SecretString::from(SUB_TOKEN),
     }
 }
 
