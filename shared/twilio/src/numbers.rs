@@ -39,6 +39,10 @@ open_enum! {
 }
 
 /// What a number can do. Twilio writes the names in more than one case.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent answers, as Twilio writes them"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub struct Capabilities {
     /// Calls.

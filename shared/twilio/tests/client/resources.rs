@@ -9,7 +9,7 @@ use twilio::{
     UsageQuery, UsageSpan,
 };
 
-use crate::server::{MAIN, Reply, SUB, account, error, json, main_credentials, main_only, scene};
+use crate::server::{MAIN, SUB, account, error, json, main_credentials, main_only, page_of, scene};
 
 const CALL: &str = "CA33333333333333333333333333333333";
 const KEY: &str = "SK44444444444444444444444444444444";
@@ -26,16 +26,6 @@ fn call_row(status: &str) -> String {
         r#"{{"account_sid":"{SUB}","answered_by":null,"direction":"inbound","duration":"15","from":"+15550100","to":"+15550101",
         "end_time":"Tue, 31 Aug 2010 20:36:44 +0000","start_time":"Tue, 31 Aug 2010 20:36:29 +0000","parent_call_sid":null,
         "price":"-0.03000","price_unit":"usd","sid":"{CALL}","status":"{status}"}}"#
-    )
-}
-
-fn list_of(key: &str, rows: &[String]) -> Reply {
-    json(
-        200,
-        format!(
-            r#"{{"{key}":[{}],"page":0,"next_page_uri":null}}"#,
-            rows.join(",")
-        ),
     )
 }
 
@@ -82,7 +72,7 @@ async fn the_main_account_and_similar_names_are_not_listed() {
         account_row("AC22222222222222222222222222222222", "TEN_1", "active"),
         account_row("AC55555555555555555555555555555555", "ten_1", "closed"),
     ];
-    let scene = scene([list_of("accounts", &rows), list_of("accounts", &rows)]).await;
+    let scene = scene([page_of("accounts", &rows), page_of("accounts", &rows)]).await;
     let filter = AccountFilter {
         friendly_name: Some("ten_1".to_owned()),
         status: Some(AccountStatus::Active),
@@ -212,7 +202,7 @@ async fn usage_is_read_exactly_whatever_its_amounts_are_written_as() {
         row("null", "Usage-RCS-Messages"),
         row("\"1\"", "calls"),
     ];
-    let scene = scene([list_of("usage_records", &rows)]).await;
+    let scene = scene([page_of("usage_records", &rows)]).await;
     let day = |text: &str| text.parse::<Date>().unwrap();
     let query = UsageQuery {
         category: Some("calls".to_owned()),
@@ -256,7 +246,7 @@ async fn a_calls_price_is_a_positive_cost() {
     let unpriced = call_row("completed")
         .replace("\"-0.03000\"", "null")
         .replace(CALL, "CA66666666666666666666666666666666");
-    let scene = scene([list_of("calls", &[call_row("completed"), unpriced])]).await;
+    let scene = scene([page_of("calls", &[call_row("completed"), unpriced])]).await;
     let filter = CallFilter {
         status: Some(CallStatus::InProgress),
         started_from: Some(at("2026-08-01T12:30:05Z").into()),
@@ -379,7 +369,7 @@ async fn numbers_are_listed_with_their_addresses() {
         r#"{{"account_sid":"{SUB}","capabilities":{{"voice":true}},"date_created":"Thu, 30 Jul 2015 23:19:04 +0000","friendly_name":"(808) 925-5327",
         "phone_number":"+18089255327","sid":"PN77777777777777777777777777777777","sms_url":"","voice_url":null,"type":"local"}}"#
     );
-    let scene = scene([list_of("incoming_phone_numbers", &[row])]).await;
+    let scene = scene([page_of("incoming_phone_numbers", &[row])]).await;
     let numbers = scene
         .client
         .list_incoming_numbers(

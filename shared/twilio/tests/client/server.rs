@@ -8,6 +8,8 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use domain::ids::AccountSid;
 use futures::stream;
 use secrecy::SecretString;
@@ -42,6 +44,23 @@ pub struct Seen {
     pub body: String,
     /// Requests that were being answered then, this one included.
     pub in_flight: usize,
+}
+
+impl Seen {
+    pub fn line(&self) -> String {
+        format!("{} {}", self.method, self.target)
+    }
+
+    /// Whether it came in the name of the main account or of the subaccount.
+    pub fn assert_from(&self, account_sid: &str) {
+        let token = if account_sid == MAIN {
+            TOKEN
+        } else {
+            SUB_TOKEN
+        };
+        let basic = STANDARD.encode(format!("{account_sid}:{token}"));
+        assert_eq!(self.authorization, format!("Basic {basic}"));
+    }
 }
 
 #[derive(Default)]
@@ -93,13 +112,40 @@ pub fn account(sid: &str) -> AccountSid {
     AccountSid::parse(sid).unwrap()
 }
 
+/// A page of a v2010 list, its last.
+pub fn page_of(key: &str, rows: &[String]) -> Reply {
+    json(
+        200,
+        format!(
+            r#"{{"{key}":[{}],"page":0,"page_size":1000,"next_page_uri":null}}"#,
+            rows.join(",")
+        ),
+    )
+}
+
+/// A page of a v1 or v2 list, its last.
+pub fn meta_page_of(key: &str, rows: &[String]) -> Reply {
+    json(
+        200,
+        format!(
+            r#"{{"meta":{{"key":"{key}","page":0,"page_size":1000,"next_page_url":null}},"{key}":[{}]}}"#,
+            rows.join(",")
+        ),
+    )
+}
+
 pub async fn scene(replies: impl IntoIterator<Item = Reply>) -> Scene {
-    let script = Arc::new(Mutex::new(Script {
-        replies: replies.into_iter().collect(),
-        ..Script::default()
-    }));
+    scene_at(|_| replies).await
+}
+
+/// A scene whose replies name the address they are given at.
+pub async fn scene_at<R: IntoIterator<Item = Reply>>(replies: impl FnOnce(&str) -> R) -> Scene {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
+    let script = Arc::new(Mutex::new(Script {
+        replies: replies(&base).into_iter().collect(),
+        ..Script::default()
+    }));
     let app = Router::new()
         .fallback(answer)
         .with_state(Arc::clone(&script));
@@ -131,6 +177,19 @@ pub fn client(base: &str, waits: &Arc<Mutex<Vec<Duration>>>) -> Client {
 }
 
 impl Scene {
+    /// The only request, as method and target, with its body; in whose name is checked.
+    pub fn only(&self, account_sid: &str) -> (String, String) {
+        let seen = self.seen();
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        seen[0].assert_from(account_sid);
+        (seen[0].line(), seen[0].body.clone())
+    }
+
+    /// Every request, as method and target.
+    pub fn lines(&self) -> Vec<String> {
+        self.seen().iter().map(Seen::line).collect()
+    }
+
     pub fn seen(&self) -> Vec<Seen> {
         self.script.lock().unwrap().seen.clone()
     }
