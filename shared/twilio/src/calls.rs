@@ -91,10 +91,10 @@ pub struct Call {
     #[serde(default, deserialize_with = "wire::text")]
     pub direction: Option<String>,
     /// The number of ours that it came in on or went out from.
-    #[serde(default, deserialize_with = "wire::optional_id")]
+    #[serde(default, deserialize_with = "wire::loose_id")]
     pub phone_number_sid: Option<PhoneNumberSid>,
     /// The trunk it went through.
-    #[serde(default, deserialize_with = "wire::optional_id")]
+    #[serde(default, deserialize_with = "wire::loose_id")]
     pub trunk_sid: Option<TrunkSid>,
     /// Who answered, where Twilio listened: `human`, `machine_start`, ...
     #[serde(default, deserialize_with = "wire::text")]
@@ -106,7 +106,7 @@ pub struct Call {
     #[serde(default, deserialize_with = "wire::text")]
     pub caller_name: Option<String>,
     /// How long it waited to be dialled, in milliseconds.
-    #[serde(default, deserialize_with = "wire::whole")]
+    #[serde(default, deserialize_with = "wire::loose_whole")]
     pub queue_time: Option<u64>,
     /// When it was made.
     #[serde(default, deserialize_with = "wire::timestamp")]

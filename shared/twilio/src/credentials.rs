@@ -20,7 +20,7 @@ use secrecy::SecretString;
 /// # }
 /// ```
 ///
-/// ```compile_fail,E0308
+/// ```compile_fail,E0277
 /// # async fn ask(client: twilio::Client, main: twilio::MainCredentials) {
 /// client.list_messaging_services(&main.into()).await.ok();
 /// # }

@@ -100,7 +100,7 @@ pub struct IncomingNumber {
     #[serde(default, deserialize_with = "wire::optional_id")]
     pub bundle_sid: Option<BundleSid>,
     /// The identity it has.
-    #[serde(default, deserialize_with = "wire::optional_id")]
+    #[serde(default, deserialize_with = "wire::loose_id")]
     pub identity_sid: Option<IdentitySid>,
     /// Where calls to it are announced.
     #[serde(default, deserialize_with = "wire::text")]
@@ -115,7 +115,7 @@ pub struct IncomingNumber {
     #[serde(default, deserialize_with = "wire::optional_id")]
     pub voice_application_sid: Option<ApplicationSid>,
     /// The trunk that its calls go to; goes before addresses and application.
-    #[serde(default, deserialize_with = "wire::optional_id")]
+    #[serde(default, deserialize_with = "wire::loose_id")]
     pub trunk_sid: Option<TrunkSid>,
     /// Where messages to it are announced.
     #[serde(default, deserialize_with = "wire::text")]
@@ -139,7 +139,7 @@ pub struct IncomingNumber {
     #[serde(default, deserialize_with = "wire::text")]
     pub emergency_status: Option<String>,
     /// The address that emergency calls from it give.
-    #[serde(default, deserialize_with = "wire::optional_id")]
+    #[serde(default, deserialize_with = "wire::loose_id")]
     pub emergency_address_sid: Option<AddressSid>,
     /// When it came to the account.
     #[serde(default, deserialize_with = "wire::timestamp")]

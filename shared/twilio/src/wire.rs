@@ -165,12 +165,19 @@ pub(crate) fn cost<'de, D: Deserializer<'de>>(
     Ok(decimal(deserializer)?.map(|price| price.abs()))
 }
 
+/// Serde: an optional whole number that nothing depends on: what is none is absent.
+pub(crate) fn loose_whole<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u64>, D::Error> {
+    let raw = Option::<&'de RawValue>::deserialize(deserializer)?;
+    Ok(raw.and_then(|raw| parse_json_whole(raw.get()).ok().flatten()))
+}
+
 /// Serde: an optional code of the error dictionary, as string or number; what is no number is absent.
 pub(crate) fn code<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<ErrorCode>, D::Error> {
-    let raw = Option::<&'de RawValue>::deserialize(deserializer)?;
-    let number = raw.and_then(|raw| parse_json_whole(raw.get()).ok().flatten());
+    let number = loose_whole(deserializer)?;
     Ok(number
         .and_then(|number| u32::try_from(number).ok())
         .map(ErrorCode))
@@ -264,6 +271,16 @@ where
         .map(I::try_from)
         .transpose()
         .map_err(D::Error::custom)
+}
+
+/// Serde: an optional identifier that nothing depends on: one of another form is absent, so that it keeps
+/// nobody from reading the rest.
+pub(crate) fn loose_id<'de, D, I>(deserializer: D) -> Result<Option<I>, D::Error>
+where
+    D: Deserializer<'de>,
+    I: TryFrom<String, Error = InvalidId>,
+{
+    Ok(text(deserializer)?.and_then(|text| I::try_from(text).ok()))
 }
 
 #[cfg(test)]

@@ -305,7 +305,9 @@ async fn a_messaging_service_is_made_read_changed_and_deleted() {
         "FriendlyName=n&InboundMethod=POST&StatusCallback=https%3A%2F%2Foperator.example%2F&UseInboundWebhookOnNumber=true"
     );
     assert_eq!(seen[3].body, "FriendlyName=m");
-    seen.iter().for_each(|seen| seen.assert_from(SUB));
+    for seen in seen {
+        seen.assert_from(SUB);
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use twilio::{AccountStatus, AlarmReason, Client, Error, ErrorCode, RetryReason};
+use twilio::{AccountStatus, AlarmReason, Client, Error, ErrorCode, RejectReason, RetryReason};
 
 use crate::server::{
     MAIN, Reply, SUB, Scene, TOKEN, account, client, error, json, main_credentials, main_only,
@@ -243,6 +243,51 @@ async fn a_problem_document_is_read_too() {
         ),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_problem_document_tells_each_fault() {
+    let problem = r#"{"type":"https://www.twilio.com/docs/errors/20001","title":"Invalid parameter","status":400,"code":20001,
+        "detail":"Invalid parameter values","instance":"/v1/Keys","errors":[{"detail":"Policy is not valid","pointer":"\/Policy"}]}"#;
+    let refusal = r#"{"type":"x","title":"Forbidden","status":403,"code":70051,"detail":"Authorization Failed"}"#;
+    let scene = scene([json(400, problem), json(403, refusal)]).await;
+    let refused = read(&scene.client).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Reject { reason: RejectReason::Invalid, message, .. }
+            if &**message == "Invalid parameter values; Policy is not valid"),
+        "{refused:?}"
+    );
+    let alarm = read(&scene.client).await.unwrap_err();
+    assert!(
+        matches!(
+            alarm,
+            Error::Alarm {
+                reason: AlarmReason::CredentialsRefused,
+                code: Some(ErrorCode::AUTHORIZATION_FAILED),
+                ..
+            }
+        ),
+        "{alarm:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_part_of_an_error_that_is_not_as_documented_spoils_no_other() {
+    let odd = r#"{"code":"20404","message":7,"detail":"gone","title":null,"errors":{"a":1}}"#;
+    let scene = scene([
+        json(400, odd),
+        json(403, r#"{"code":99999999999,"message":"no"}"#),
+        json(404, "<TwilioResponse><RestException/></TwilioResponse>"),
+    ])
+    .await;
+    let refused = read(&scene.client).await.unwrap_err();
+    assert!(refused.is_not_found(), "{refused:?}");
+    assert!(refused.to_string().contains("gone"), "{refused}");
+    let refused = read(&scene.client).await.unwrap_err();
+    assert_eq!(refused.reject_reason(), Some(RejectReason::Forbidden));
+    assert_eq!(refused.code(), None);
+    let refused = read(&scene.client).await.unwrap_err();
+    assert_eq!(refused.reject_reason(), Some(RejectReason::NotFound));
 }
 
 #[tokio::test]

@@ -129,6 +129,24 @@ async fn calls_are_listed_with_every_filter() {
     );
 }
 
+/// Whoever ends calls needs the list, whatever else stands in it.
+#[tokio::test]
+async fn a_call_is_read_although_what_nothing_depends_on_is_not_as_documented() {
+    let odd = call_json()
+        .replace(r#""trunk_sid":"""#, r#""trunk_sid":"XX1""#)
+        .replace(r#""queue_time":"0""#, r#""queue_time":"-1""#)
+        .replace("PN7", "XX7");
+    let scene = scene([page_of("calls", &[odd])]).await;
+    let listed = scene
+        .client
+        .list_calls(&main_credentials(), &account(SUB), &CallFilter::default())
+        .await
+        .unwrap();
+    let call = &listed[0];
+    assert_eq!((&call.trunk_sid, &call.phone_number_sid), (&None, &None));
+    assert_eq!(call.queue_time, None);
+}
+
 #[tokio::test]
 async fn a_calls_record_is_deleted_once_it_is_over() {
     let scene = scene([error(400, 21220), json(204, ""), error(404, 20404)]).await;
