@@ -1,25 +1,93 @@
-//! Callbacks: signed with the owning account's primary token, sent as Twilio sends them, and logged.
+//! Callbacks: signed for the account that owns the resource, sent as Twilio sends them, and logged.
 //!
-//! The URL's fragment carries connection overrides (`#rc=3&rp=5xx&rt=2000`); it is neither sent nor signed.
+//! The URL's fragment says how long its receiver may take and what is tried again; all attempts together
+//! never take longer than Twilio's 15 seconds. A callback by GET carries its fields in the query, and the
+//! whole address is what is signed.
 
-use std::time::Duration;
+mod overrides;
+mod wire;
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header};
+use http_body_util::Full;
 use jiff::Timestamp;
 use serde::Serialize;
+use url::Url;
 
 use crate::sid::Sid;
+
+use overrides::Overrides;
+pub(crate) use wire::Wire;
+use wire::{Limits, within};
+
+/// Where a callback goes, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hook {
+    pub(crate) url: String,
+    /// By GET instead of POST.
+    pub(crate) get: bool,
+}
+
+impl From<String> for Hook {
+    fn from(url: String) -> Self {
+        Self { url, get: false }
+    }
+}
+
+impl Hook {
+    /// Whether Twilio takes this as a callback's address: absolute, by HTTP, to a host without underscores.
+    pub(crate) fn is_valid_url(url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.host_str().is_some_and(|host| !host.contains('_'))
+        })
+    }
+}
 
 /// A callback that is due.
 #[derive(Debug, Clone)]
 pub(crate) struct Callback {
     pub(crate) account: usize,
-    pub(crate) url: String,
+    pub(crate) hook: Hook,
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) resource: Sid,
     pub(crate) status: &'static str,
     /// The idempotency token, equal for a duplicate.
     pub(crate) token: String,
     pub(crate) duplicate: bool,
+}
+
+/// What came of one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// An answer came, whole.
+    Answered {
+        /// Its status.
+        status: u16,
+    },
+    /// No connection in time, TLS included.
+    NotConnected,
+    /// Connected, and no answer in time.
+    NotAnswered,
+    /// The answer began and did not end. It is never tried again.
+    BrokenOff {
+        /// Its status.
+        status: u16,
+    },
+    /// The time for all attempts ran out during this one.
+    OutOfTime,
+}
+
+impl Outcome {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answered { status } => Some(*status),
+            _ => None,
+        }
+    }
 }
 
 /// What became of one callback.
@@ -29,160 +97,190 @@ pub struct DeliveryRecord {
     pub at: Timestamp,
     /// Whose resource it tells of.
     pub account_sid: String,
-    /// The call or message.
+    /// The call, message, recording or trigger.
     pub resource_sid: String,
     /// The status it tells.
     pub status: String,
-    /// Where to, without fragment.
+    /// `POST` or `GET`.
+    pub method: &'static str,
+    /// Where to, without fragment (and, by GET, without the fields).
     pub url: String,
+    /// What it said.
+    pub fields: BTreeMap<String, String>,
+    /// The idempotency token, equal for a duplicate and for every attempt.
+    pub idempotency_token: String,
     /// A second delivery of the same callback.
     pub duplicate: bool,
+    /// The shared key that signed it, if it was not the auth token.
+    pub shared_key: Option<String>,
     /// Requests made, retries included.
     pub attempts: u32,
+    /// What came of each.
+    pub outcomes: Vec<Outcome>,
     /// The last answer's status; none when nobody answered.
     pub http_status: Option<u16>,
+    /// Twilio's error codes that this delivery would be alerted with.
+    pub alerts: Vec<u32>,
 }
 
-/// Connection overrides of a URL's fragment, with Twilio's defaults.
-#[derive(Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the four conditions that the fragment lists"
-)]
-struct Overrides {
-    retries: u32,
-    on_connect: bool,
-    on_read: bool,
-    on_4xx: bool,
-    on_5xx: bool,
-    read_timeout_ms: u64,
+/// Twilio's codes of what goes wrong with a webhook.
+const RETRIEVAL_FAILED: u32 = 11_200;
+const CONNECTION_FAILED: u32 = 11_205;
+const INVALID_RETRY_POLICY: u32 = 11_243;
+
+/// What signs a callback.
+#[derive(Debug, Clone)]
+pub(crate) struct Signer {
+    /// The account's primary auth token.
+    pub(crate) auth_token: String,
 }
 
-/// Twilio's bounds of the overrides.
-const RETRIES_MAX: u32 = 5;
-const READ_TIMEOUT_MS: [u64; 2] = [100, 15_000];
+impl Signer {
+    /// The headers that prove who sent it.
+    fn headers(&self, url: &str, fields: &[(String, String)]) -> Vec<(&'static str, String)> {
+        let signature = twilio::signature::sign(&self.auth_token, url, fields);
+        vec![(twilio::signature::HEADER, signature)]
+    }
 
-impl Overrides {
-    fn parse(fragment: &str) -> Self {
-        let mut found = Self {
-            retries: 1,
-            on_connect: true,
-            on_read: false,
-            on_4xx: false,
-            on_5xx: false,
-            read_timeout_ms: READ_TIMEOUT_MS[1],
+    fn shared_key(&self) -> Option<String> {
+        None
+    }
+}
+
+/// How callbacks leave.
+pub(crate) struct Post {
+    pub(crate) wire: Wire,
+    /// Addresses that start with the first text are connected to at the second.
+    pub(crate) rewrite: Option<(String, String)>,
+}
+
+impl Post {
+    /// Sends a callback, with its retries.
+    pub(crate) async fn deliver(
+        &self,
+        at: Timestamp,
+        account_sid: String,
+        callback: &Callback,
+        signer: &Signer,
+    ) -> DeliveryRecord {
+        let (url, fragment) = callback
+            .hook
+            .url
+            .split_once('#')
+            .unwrap_or((&callback.hook.url, ""));
+        let overrides = Overrides::parse(fragment);
+        let mut outcomes = Vec::new();
+        let all = self.attempts(url, callback, signer, &overrides, &mut outcomes);
+        if within(overrides.total, all).await.is_none() {
+            outcomes.push(Outcome::OutOfTime);
+        }
+        DeliveryRecord {
+            at,
+            account_sid,
+            resource_sid: callback.resource.to_string(),
+            status: callback.status.to_owned(),
+            method: if callback.hook.get { "GET" } else { "POST" },
+            url: url.to_owned(),
+            idempotency_token: callback.token.clone(),
+            duplicate: callback.duplicate,
+            shared_key: signer.shared_key(),
+            attempts: u32::try_from(outcomes.len()).unwrap_or(u32::MAX),
+            http_status: outcomes.last().and_then(Outcome::status),
+            alerts: alerts(&overrides, outcomes.last()),
+            outcomes,
+            fields: callback.fields.iter().cloned().collect(),
+        }
+    }
+
+    async fn attempts(
+        &self,
+        url: &str,
+        callback: &Callback,
+        signer: &Signer,
+        overrides: &Overrides,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&callback.fields)
+            .finish();
+        let (url, fields) = if callback.hook.get {
+            let join = if url.contains('?') { '&' } else { '?' };
+            (format!("{url}{join}{form}"), &[][..])
+        } else {
+            (url.to_owned(), callback.fields.as_slice())
         };
-        for (name, value) in fragment.split('&').filter_map(|pair| pair.split_once('=')) {
-            match name {
-                "rc" => found.retries = value.parse().unwrap_or(1).min(RETRIES_MAX),
-                "rt" => {
-                    let asked: u64 = value.parse().unwrap_or(READ_TIMEOUT_MS[1]);
-                    found.read_timeout_ms = asked.clamp(READ_TIMEOUT_MS[0], READ_TIMEOUT_MS[1]);
+        let proof = signer.headers(&url, fields);
+        let limits = Limits {
+            connect: overrides.connect,
+            read: overrides.read,
+        };
+        let target = Url::parse(&self.target(&url));
+        for _ in 0..=overrides.retries {
+            let outcome = match &target {
+                Ok(target) => {
+                    let request = request(callback, &form, &proof);
+                    self.wire.send(target, request, &limits).await
                 }
-                "rp" => {
-                    let has =
-                        |policy: &str| value.split(',').any(|one| one == policy || one == "all");
-                    found.on_connect = has("ct");
-                    found.on_read = has("rt");
-                    found.on_4xx = has("4xx");
-                    found.on_5xx = has("5xx");
-                }
-                _ => {}
+                Err(_) => Outcome::NotConnected,
+            };
+            let again = overrides.tries_again_after(&outcome);
+            outcomes.push(outcome);
+            if !again {
+                return;
             }
         }
-        found
+    }
+
+    fn target(&self, url: &str) -> String {
+        self.rewrite
+            .as_ref()
+            .and_then(|(public, local)| {
+                let rest = url.strip_prefix(public.as_str())?;
+                Some(format!("{local}{rest}"))
+            })
+            .unwrap_or_else(|| url.to_owned())
     }
 }
 
-enum Attempt {
-    Answered(u16),
-    NoConnection,
-    NoAnswer,
-}
-
-/// Sends a callback, with its retries; `(attempts, last status)`.
-pub(crate) async fn deliver(
-    http: &reqwest::Client,
-    rewrite: Option<&(String, String)>,
+fn request(
     callback: &Callback,
-    auth_token: &str,
-) -> (u32, Option<u16>) {
-    let (url, fragment) = callback.url.split_once('#').unwrap_or((&callback.url, ""));
-    let overrides = Overrides::parse(fragment);
-    let signature = twilio::signature::sign(auth_token, url, &callback.fields);
-    let target = rewrite
-        .and_then(|(public, local)| {
-            url.strip_prefix(public.as_str())
-                .map(|rest| format!("{local}{rest}"))
-        })
-        .unwrap_or_else(|| url.to_owned());
-    let body = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(&callback.fields)
-        .finish();
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        let outcome = attempt(http, &target, &body, &signature, callback, &overrides).await;
-        let (again, status) = match outcome {
-            Attempt::Answered(status @ 400..=499) => (overrides.on_4xx, Some(status)),
-            Attempt::Answered(status @ 500..) => (overrides.on_5xx, Some(status)),
-            Attempt::Answered(status) => (false, Some(status)),
-            Attempt::NoConnection => (overrides.on_connect, None),
-            Attempt::NoAnswer => (overrides.on_read, None),
-        };
-        if !again || attempts > overrides.retries {
-            return (attempts, status);
+    form: &str,
+    proof: &[(&'static str, String)],
+) -> Request<Full<Bytes>> {
+    let body = if callback.hook.get {
+        Bytes::new()
+    } else {
+        Bytes::from(form.to_owned())
+    };
+    let mut request = Request::new(Full::new(body));
+    let headers = request.headers_mut();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(
+        header::USER_AGENT,
+        HeaderValue::from_static("TwilioProxy/1.1"),
+    );
+    if let Ok(token) = HeaderValue::try_from(&callback.token) {
+        headers.insert("I-Twilio-Idempotency-Token", token);
+    }
+    for (name, value) in proof {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(*name, value);
         }
     }
+    if !callback.hook.get {
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded; charset=UTF-8");
+        headers.insert(header::CONTENT_TYPE, form);
+        *request.method_mut() = Method::POST;
+    }
+    request
 }
 
-async fn attempt(
-    http: &reqwest::Client,
-    target: &str,
-    body: &str,
-    signature: &str,
-    callback: &Callback,
-    overrides: &Overrides,
-) -> Attempt {
-    let sent = http
-        .post(target)
-        .timeout(Duration::from_millis(overrides.read_timeout_ms))
-        .header(
-            "Content-Type",
-            "application/x-www-form-urlencoded; charset=UTF-8",
-        )
-        .header("Accept", "*/*")
-        .header("User-Agent", "TwilioProxy/1.1")
-        .header("X-Twilio-Signature", signature)
-        .header("I-Twilio-Idempotency-Token", &callback.token)
-        .body(body.to_owned())
-        .send()
-        .await;
-    match sent {
-        Ok(response) => {
-            let status = response.status().as_u16();
-            // Read to the end, so that the connection can be used again.
-            response
-                .bytes()
-                .await
-                .map_or(Attempt::NoAnswer, |_| Attempt::Answered(status))
-        }
-        Err(error) if error.is_connect() => Attempt::NoConnection,
-        Err(_) => Attempt::NoAnswer,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn overrides_fall_back_to_one_retry_on_connect_failures() {
-        let default = Overrides::parse("");
-        assert!((default.retries, default.on_connect, default.on_5xx) == (1, true, false));
-        let asked = Overrides::parse("ct=2000&rt=2500&rc=9&rp=rt,5xx");
-        assert!((asked.retries, asked.read_timeout_ms) == (5, 2500));
-        assert!(asked.on_read && asked.on_5xx && !asked.on_connect && !asked.on_4xx);
-        assert!(Overrides::parse("rp=all").on_4xx);
-    }
+fn alerts(overrides: &Overrides, last: Option<&Outcome>) -> Vec<u32> {
+    let failure = match last {
+        Some(Outcome::NotConnected) => Some(CONNECTION_FAILED),
+        Some(Outcome::Answered { status: 200..=399 }) | None => None,
+        Some(_) => Some(RETRIEVAL_FAILED),
+    };
+    let policy = overrides.invalid_policy.then_some(INVALID_RETRY_POLICY);
+    policy.into_iter().chain(failure).collect()
 }

@@ -1,7 +1,6 @@
 //! The simulator as its users hold it: time moves, callbacks leave, state can be looked at.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::amount;
-use crate::callbacks::{self, Callback, DeliveryRecord};
+use crate::callbacks::{Callback, DeliveryRecord, Post, Signer, Wire};
 use crate::clock::VirtualClock;
 use crate::config::{SimConfig, TrafficProfile};
 use crate::counters::{Counters, LoggedRequest};
@@ -21,8 +20,6 @@ use crate::world::ledger::Revised;
 
 /// Callbacks that leave at the same time.
 const DELIVERIES_AT_ONCE: usize = 16;
-/// How long a callback may take to connect, as Twilio's default.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why the simulator refuses to do something for its driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +78,7 @@ pub struct Sim {
 pub(crate) struct Inner {
     pub(crate) clock: VirtualClock,
     world: Mutex<World>,
-    http: reqwest::Client,
-    rewrite: Option<(String, String)>,
+    post: Post,
     pub(crate) recorder: Option<Recorder>,
     /// Rung when something new is in the queue.
     pub(crate) bell: Notify,
@@ -91,8 +87,8 @@ pub(crate) struct Inner {
     slots: Arc<Semaphore>,
 }
 
-/// A callback and the token that signs it.
-type Outgoing = (Callback, String);
+/// A callback and what signs it.
+type Outgoing = (Callback, Signer);
 
 /// One account's callbacks leave one after the other: only the seed puts them out of order.
 fn by_account(due: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
@@ -117,8 +113,10 @@ impl Sim {
             inner: Arc::new(Inner {
                 clock: config.clock,
                 world: Mutex::new(world),
-                http: http_client(),
-                rewrite: config.callback_rewrite,
+                post: Post {
+                    wire: Wire::new(),
+                    rewrite: config.callback_rewrite,
+                },
                 recorder: config.record,
                 bell: Notify::new(),
                 runner: tokio::sync::Mutex::new(()),
@@ -164,13 +162,13 @@ impl Sim {
     pub(crate) fn catch_up_detached(&self) {
         let now = self.inner.clock.now();
         while let Some((at, due)) = self.take_due(now) {
-            for (callback, token) in due {
+            for outgoing in due {
                 let sim = self.clone();
                 tokio::spawn(async move {
                     let Ok(_slot) = sim.inner.slots.clone().acquire_owned().await else {
                         return;
                     };
-                    let record = sim.deliver(at, callback, token).await;
+                    let record = sim.deliver(at, outgoing).await;
                     sim.world().log.delivery(record);
                 });
             }
@@ -180,46 +178,28 @@ impl Sim {
     fn take_due(&self, until: Timestamp) -> Option<(Timestamp, Vec<Outgoing>)> {
         let mut world = self.world();
         let (at, due) = world.take_due(until)?;
-        // Signed with the token of the moment it leaves.
-        let with_token = |callback: Callback| {
-            let token = world.accounts[callback.account].token.clone();
-            (callback, token)
+        // Signed with what the account has at the moment it leaves.
+        let with_signer = |callback: Callback| {
+            let signer = world.signer(callback.account, at);
+            (callback, signer)
         };
-        Some((at, due.into_iter().map(with_token).collect()))
+        Some((at, due.into_iter().map(with_signer).collect()))
     }
 
     async fn deliver_in_turn(&self, at: Timestamp, queue: Vec<Outgoing>) -> Vec<DeliveryRecord> {
         let mut records = Vec::with_capacity(queue.len());
-        for (callback, token) in queue {
-            records.push(self.deliver(at, callback, token).await);
+        for outgoing in queue {
+            records.push(self.deliver(at, outgoing).await);
         }
         records
     }
 
-    async fn deliver(&self, at: Timestamp, callback: Callback, token: String) -> DeliveryRecord {
+    async fn deliver(&self, at: Timestamp, (callback, signer): Outgoing) -> DeliveryRecord {
         let account_sid = self.world().accounts[callback.account].sid.to_string();
-        let sent = callbacks::deliver(
-            &self.inner.http,
-            self.inner.rewrite.as_ref(),
-            &callback,
-            &token,
-        )
-        .await;
-        DeliveryRecord {
-            at,
-            account_sid,
-            resource_sid: callback.resource.to_string(),
-            status: callback.status.to_owned(),
-            url: callback
-                .url
-                .split('#')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-            duplicate: callback.duplicate,
-            attempts: sent.0,
-            http_status: sent.1,
-        }
+        self.inner
+            .post
+            .deliver(at, account_sid, &callback, &signer)
+            .await
     }
 
     /// Counts of requests and callbacks.
@@ -391,24 +371,4 @@ impl Sim {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn http_client() -> reqwest::Client {
-    let roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
-        rustls::crypto::ring::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .expect("ring supports the default protocol versions")
-    .with_root_certificates(roots)
-    .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .no_proxy()
-        .build()
-        .expect("a client from a complete TLS configuration")
 }

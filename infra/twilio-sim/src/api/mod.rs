@@ -4,12 +4,17 @@ mod accounts;
 mod answer;
 mod ask;
 mod auth;
+mod call_form;
 mod calls;
+mod conferences;
 mod filters;
+mod hooks;
 mod keys;
+mod message_form;
 mod messages;
 mod numbers;
 mod paging;
+mod recordings;
 mod route;
 mod usage;
 
@@ -44,6 +49,8 @@ const FAMILIES: &[&[Operation]] = &[
     keys::OPERATIONS,
     usage::OPERATIONS,
     calls::OPERATIONS,
+    conferences::OPERATIONS,
+    recordings::OPERATIONS,
     messages::OPERATIONS,
     numbers::OPERATIONS,
 ];

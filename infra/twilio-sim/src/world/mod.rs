@@ -5,14 +5,19 @@
 
 pub(crate) mod accounts;
 pub(crate) mod calls;
+mod charges;
+pub(crate) mod conferences;
 pub(crate) mod ledger;
+mod legs;
 pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod numbers;
+pub(crate) mod recordings;
 pub(crate) mod tariff;
 pub(crate) mod traffic;
+pub(crate) mod twiml;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,8 +35,10 @@ use crate::usage::catalogue::{Catalogue, CategoryId};
 
 use accounts::{Account, Key, Status};
 use calls::Call;
+use conferences::Conferences;
 use messages::Message;
 use numbers::Number;
+use recordings::Recordings;
 
 /// What will happen.
 #[derive(Debug)]
@@ -57,6 +64,10 @@ pub(crate) enum Event {
     Call {
         call: usize,
         step: calls::Step,
+    },
+    Recording {
+        recording: usize,
+        step: recordings::Step,
     },
     Usage {
         account: usize,
@@ -91,6 +102,12 @@ pub(crate) struct World {
     pub(crate) calls: Vec<Call>,
     pub(crate) messages: Vec<Message>,
     pub(crate) numbers: Vec<Number>,
+    pub(crate) conferences: Conferences,
+    pub(crate) recordings: Recordings,
+    /// Own numbers that a number does not want to be written to by: `(own, other)`.
+    pub(crate) opted_out: HashSet<(String, String)>,
+    /// Messages that each number has queued, if any.
+    queued_by_sender: HashMap<String, u32>,
     /// Where each SID is found in its list; the prefix tells which list.
     pub(crate) index: HashMap<Sid, usize>,
     /// Numbers that someone holds.
@@ -124,6 +141,10 @@ impl World {
             calls: Vec::new(),
             messages: Vec::new(),
             numbers: Vec::new(),
+            conferences: Conferences::default(),
+            recordings: Recordings::default(),
+            opted_out: HashSet::new(),
+            queued_by_sender: HashMap::new(),
             index: HashMap::new(),
             held: HashMap::new(),
             faults: Faults::default(),
@@ -224,6 +245,7 @@ impl World {
             } => self.traffic_call(at, account, generation),
             Event::Message { message, step } => self.step_message(at, message, step),
             Event::Call { call, step } => self.step_call(at, call, step),
+            Event::Recording { recording, step } => self.step_recording(at, recording, step),
             Event::Usage {
                 account,
                 day,
@@ -268,6 +290,12 @@ impl World {
 pub(crate) fn after(from: Timestamp, milliseconds: u64) -> Timestamp {
     from.checked_add(Duration::from_millis(milliseconds))
         .unwrap_or(Timestamp::MAX)
+}
+
+/// The moment `milliseconds` earlier.
+pub(crate) fn before(from: Timestamp, milliseconds: u64) -> Timestamp {
+    from.checked_sub(Duration::from_millis(milliseconds))
+        .unwrap_or(Timestamp::MIN)
 }
 
 /// The GMT day of a moment.
