@@ -14,6 +14,7 @@ use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
 use jiff::Timestamp;
 use serde::Serialize;
+use twilio::signature::{self, SharedKey};
 use url::Url;
 
 use crate::sid::Sid;
@@ -111,8 +112,8 @@ pub struct DeliveryRecord {
     pub idempotency_token: String,
     /// A second delivery of the same callback.
     pub duplicate: bool,
-    /// The shared key that signed it, if it was not the auth token.
-    pub shared_key: Option<String>,
+    /// The shared key that signed it, as its header names it; none when the auth token did.
+    pub signature_settings: Option<String>,
     /// Requests made, retries included.
     pub attempts: u32,
     /// What came of each.
@@ -129,21 +130,37 @@ const CONNECTION_FAILED: u32 = 11_205;
 const INVALID_RETRY_POLICY: u32 = 11_243;
 
 /// What signs a callback.
-#[derive(Debug, Clone)]
-pub(crate) struct Signer {
+#[derive(Clone)]
+pub(crate) enum Signer {
     /// The account's primary auth token.
-    pub(crate) auth_token: String,
+    AuthToken(String),
+    /// A shared key, named in a header of its own.
+    SharedKey(SharedKey),
 }
 
 impl Signer {
     /// The headers that prove who sent it.
     fn headers(&self, url: &str, fields: &[(String, String)]) -> Vec<(&'static str, String)> {
-        let signature = twilio::signature::sign(&self.auth_token, url, fields);
-        vec![(twilio::signature::HEADER, signature)]
+        match self {
+            Self::AuthToken(token) => {
+                vec![(signature::HEADER, signature::sign(token, url, fields))]
+            }
+            Self::SharedKey(key) => vec![
+                (
+                    signature::HEADER,
+                    signature::sign_with_shared_key(key, url, fields),
+                ),
+                (signature::SETTINGS_HEADER, key.settings()),
+            ],
+        }
     }
 
-    fn shared_key(&self) -> Option<String> {
-        None
+    /// The settings header, if there is one.
+    fn settings(&self) -> Option<String> {
+        match self {
+            Self::AuthToken(_) => None,
+            Self::SharedKey(key) => Some(key.settings()),
+        }
     }
 }
 
@@ -183,7 +200,7 @@ impl Post {
             url: url.to_owned(),
             idempotency_token: callback.token.clone(),
             duplicate: callback.duplicate,
-            shared_key: signer.shared_key(),
+            signature_settings: signer.settings(),
             attempts: u32::try_from(outcomes.len()).unwrap_or(u32::MAX),
             http_status: outcomes.last().and_then(Outcome::status),
             alerts: alerts(&overrides, outcomes.last()),

@@ -133,6 +133,10 @@ pub enum Rent {
 /// How awkward Twilio is; each field names the awkwardness and how often it strikes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that are turned one by one"
+)]
 pub struct Quirks {
     /// A callback is delivered twice.
     pub callback_duplicate_per_mille: u64,

@@ -180,7 +180,7 @@ impl Sim {
         let (at, due) = world.take_due(until)?;
         // Signed with what the account has at the moment it leaves.
         let with_signer = |callback: Callback| {
-            let signer = world.signer(callback.account, at);
+            let signer = world.signer(callback.account);
             (callback, signer)
         };
         Some((at, due.into_iter().map(with_signer).collect()))

@@ -131,7 +131,9 @@ fn callback(
     match ask.form("StatusCallback") {
         Some(url) if Hook::is_valid_url(url) => Ok(Some(url.to_owned())),
         Some(_) => Err(Refusal::bad(21_609, "Invalid StatusCallback url")),
-        None => Ok(service.and_then(|service| world.service_status_callback(account, service.as_str()))),
+        None => Ok(
+            service.and_then(|service| world.service_status_callback(account, service.as_str()))
+        ),
     }
 }
 

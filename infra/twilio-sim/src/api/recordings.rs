@@ -246,21 +246,18 @@ fn write(world: &World, ask: &Ask, out: &mut Vec<u8>, index: usize, form: Form) 
         .str("sid", recording.sid.as_str())
         .str("source", recording.plan.source)
         .str("status", status);
-    match (form, call) {
-        (Form::OfCall, Some(call)) => {
-            let uri = format!("{base}/Calls/{call}/Recordings/{}.json", recording.sid);
-            object.str("track", recording.plan.track).str("uri", &uri);
-        }
-        _ => {
-            let uri = format!("{base}/Recordings/{}", recording.sid);
-            let media_url = world.recording_url(recording.account, recording.sid);
-            object.str("media_url", &media_url);
-            let mut uris = Obj::open(object.name("subresource_uris"));
-            uris.str("add_on_results", &format!("{uri}/AddOnResults.json"))
-                .str("transcriptions", &format!("{uri}/Transcriptions.json"));
-            uris.close();
-            object.str("uri", &format!("{uri}.json"));
-        }
+    if let (Form::OfCall, Some(call)) = (form, call) {
+        let uri = format!("{base}/Calls/{call}/Recordings/{}.json", recording.sid);
+        object.str("track", recording.plan.track).str("uri", &uri);
+    } else {
+        let uri = format!("{base}/Recordings/{}", recording.sid);
+        let media_url = world.recording_url(recording.account, recording.sid);
+        object.str("media_url", &media_url);
+        let mut uris = Obj::open(object.name("subresource_uris"));
+        uris.str("add_on_results", &format!("{uri}/AddOnResults.json"))
+            .str("transcriptions", &format!("{uri}/Transcriptions.json"));
+        uris.close();
+        object.str("uri", &format!("{uri}.json"));
     }
     object.close();
 }

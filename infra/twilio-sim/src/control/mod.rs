@@ -3,6 +3,7 @@
 mod calls;
 mod make;
 mod messages;
+mod signing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -194,6 +195,8 @@ struct UsageSet {
 struct AccountSet {
     status: Option<String>,
     by_twilio: Option<bool>,
+    #[serde(default, deserialize_with = "signing::given")]
+    shared_key: Option<signing::Signing>,
 }
 
 fn set_account(sim: &Sim, sid: &str, asked: &AccountSet) -> Reply {
@@ -204,7 +207,12 @@ fn set_account(sim: &Sim, sid: &str, asked: &AccountSet) -> Reply {
             status => status,
         },
     };
+    let signing = asked.shared_key.as_ref().map(signing::Signing::read);
+    let shared_key = signing.transpose()?;
     sim.change(sid, |world, account, now| {
+        if let Some(key) = shared_key {
+            world.set_shared_key(account, key);
+        }
         if let Some(status) = status {
             world.platform_status(account, status, now);
         }

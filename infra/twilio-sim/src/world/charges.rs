@@ -20,13 +20,13 @@ impl World {
         let (each, category) = voice_rate(call);
         call.cost = each * minutes;
         let settle = call.rng.within(self.pace.price_ms);
-        let cell = Cell {
+        let connected = Cell {
             count: 1,
             usage: minutes * UNIT,
             price: call.cost,
         };
         let (account, mut rng) = (call.account, call.rng.clone());
-        self.book(at, account, day_of(at), category, cell, &mut rng);
+        self.book(at, account, day_of(at), category, connected, &mut rng);
         self.next_step(at, index, settle, CallStep::Price);
     }
 
@@ -34,13 +34,13 @@ impl World {
     pub(super) fn charge_detection(&mut self, at: Timestamp, index: usize) {
         let call = &self.calls[index];
         let mut rng = Rng::of(self.seed, &[b"detection", call.sid.bytes()]);
-        let cell = Cell {
+        let detected = Cell {
             count: 1,
             usage: UNIT,
             price: tariff::DETECTION,
         };
         let category = "answering-machine-detection";
-        self.book(at, call.account, day_of(at), category, cell, &mut rng);
+        self.book(at, call.account, day_of(at), category, detected, &mut rng);
     }
 
     pub(super) fn charge_recording(&mut self, at: Timestamp, index: usize) {

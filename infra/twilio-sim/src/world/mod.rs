@@ -12,6 +12,7 @@ mod legs;
 pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod numbers;
+mod progress;
 pub(crate) mod recordings;
 pub(crate) mod tariff;
 pub(crate) mod traffic;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use twilio::signature::SharedKey;
 
 use crate::amount;
 use crate::callbacks::Callback;
@@ -106,6 +108,8 @@ pub(crate) struct World {
     pub(crate) recordings: Recordings,
     /// Own numbers that a number does not want to be written to by: `(own, other)`.
     pub(crate) opted_out: HashSet<(String, String)>,
+    /// The shared keys that sign callbacks instead of auth tokens, by account.
+    shared_keys: HashMap<usize, SharedKey>,
     /// Messages that each number has queued, if any.
     queued_by_sender: HashMap<String, u32>,
     /// Where each SID is found in its list; the prefix tells which list.
@@ -144,6 +148,7 @@ impl World {
             conferences: Conferences::default(),
             recordings: Recordings::default(),
             opted_out: HashSet::new(),
+            shared_keys: HashMap::new(),
             queued_by_sender: HashMap::new(),
             index: HashMap::new(),
             held: HashMap::new(),

@@ -1,6 +1,7 @@
 //! What callbacks say: the form fields of SMS, voice and recording status callbacks, and when they leave.
 
 use jiff::Timestamp;
+use twilio::signature::SharedKey;
 
 use super::calls::{Call, CallStatus, Direction};
 use super::recordings::{Recorded, RecordingStatus};
@@ -199,11 +200,20 @@ impl World {
         self.push(leaves, Event::Callback(Box::new(callback)));
     }
 
-    /// What signs an account's callbacks now.
+    /// What signs an account's callbacks now: its shared key if it has one, else its primary auth token.
     pub(crate) fn signer(&self, account: usize) -> Signer {
-        Signer {
-            auth_token: self.accounts[account].token.clone(),
+        match self.shared_keys.get(&account) {
+            Some(key) => Signer::SharedKey(key.clone()),
+            None => Signer::AuthToken(self.accounts[account].token.clone()),
         }
+    }
+
+    /// Has an account's callbacks signed with a shared key, or with its auth token again.
+    pub(crate) fn set_shared_key(&mut self, account: usize, key: Option<SharedKey>) {
+        match key {
+            Some(key) => self.shared_keys.insert(account, key),
+            None => self.shared_keys.remove(&account),
+        };
     }
 }
 

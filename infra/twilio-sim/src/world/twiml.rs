@@ -254,20 +254,16 @@ impl<'a> Iterator for Tokens<'a> {
             let skipped = [("<!--", "-->"), ("<?", "?>"), ("<![CDATA[", "]]>")]
                 .into_iter()
                 .find(|(opening, _)| self.rest.starts_with(opening));
-            match skipped {
-                Some((opening, closing)) => {
-                    let (inside, rest) = self.rest[opening.len()..].split_once(closing)?;
-                    self.rest = rest;
-                    if opening == "<![CDATA[" {
-                        return Some(Token::Text(inside.to_owned()));
-                    }
-                }
-                None => {
-                    let end = tag_end(self.rest)?;
-                    let inside = &self.rest[1..end];
-                    self.rest = &self.rest[end + 1..];
-                    return Some(tag_token(inside));
-                }
+            let Some((opening, closing)) = skipped else {
+                let end = tag_end(self.rest)?;
+                let inside = &self.rest[1..end];
+                self.rest = &self.rest[end + 1..];
+                return Some(tag_token(inside));
+            };
+            let (inside, rest) = self.rest[opening.len()..].split_once(closing)?;
+            self.rest = rest;
+            if opening == "<![CDATA[" {
+                return Some(Token::Text(inside.to_owned()));
             }
         }
     }
