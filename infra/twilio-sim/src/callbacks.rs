@@ -63,7 +63,7 @@ pub(crate) struct Callback {
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// An answer came, whole.
     Answered {
         /// Its status.
@@ -82,7 +82,7 @@ pub enum Outcome {
     OutOfTime,
 }
 
-impl Outcome {
+impl AttemptOutcome {
     fn status(&self) -> Option<u16> {
         match self {
             Self::Answered { status } => Some(*status),
@@ -117,7 +117,7 @@ pub struct DeliveryRecord {
     /// Requests made, retries included.
     pub attempts: u32,
     /// What came of each.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<AttemptOutcome>,
     /// The last answer's status; none when nobody answered.
     pub http_status: Option<u16>,
     /// Twilio's error codes that this delivery would be alerted with.
@@ -189,7 +189,7 @@ impl Post {
         let mut outcomes = Vec::new();
         let all = self.attempts(url, callback, signer, &overrides, &mut outcomes);
         if within(overrides.total, all).await.is_none() {
-            outcomes.push(Outcome::OutOfTime);
+            outcomes.push(AttemptOutcome::OutOfTime);
         }
         DeliveryRecord {
             at,
@@ -202,7 +202,7 @@ impl Post {
             duplicate: callback.duplicate,
             signature_settings: signer.settings(),
             attempts: u32::try_from(outcomes.len()).unwrap_or(u32::MAX),
-            http_status: outcomes.last().and_then(Outcome::status),
+            http_status: outcomes.last().and_then(AttemptOutcome::status),
             alerts: alerts(&overrides, outcomes.last()),
             outcomes,
             fields: callback.fields.iter().cloned().collect(),
@@ -215,7 +215,7 @@ impl Post {
         callback: &Callback,
         signer: &Signer,
         overrides: &Overrides,
-        outcomes: &mut Vec<Outcome>,
+        outcomes: &mut Vec<AttemptOutcome>,
     ) {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(&callback.fields)
@@ -238,7 +238,7 @@ impl Post {
                     let request = request(callback, &form, &proof);
                     self.wire.send(target, request, &limits).await
                 }
-                Err(_) => Outcome::NotConnected,
+                Err(_) => AttemptOutcome::NotConnected,
             };
             let again = overrides.tries_again_after(&outcome);
             outcomes.push(outcome);
@@ -292,10 +292,10 @@ fn request(
     request
 }
 
-fn alerts(overrides: &Overrides, last: Option<&Outcome>) -> Vec<u32> {
+fn alerts(overrides: &Overrides, last: Option<&AttemptOutcome>) -> Vec<u32> {
     let failure = match last {
-        Some(Outcome::NotConnected) => Some(CONNECTION_FAILED),
-        Some(Outcome::Answered { status: 200..=399 }) | None => None,
+        Some(AttemptOutcome::NotConnected) => Some(CONNECTION_FAILED),
+        Some(AttemptOutcome::Answered { status: 200..=399 }) | None => None,
         Some(_) => Some(RETRIEVAL_FAILED),
     };
     let policy = overrides.invalid_policy.then_some(INVALID_RETRY_POLICY);

@@ -18,7 +18,7 @@ mod sid;
 mod usage;
 mod world;
 
-pub use callbacks::DeliveryRecord;
+pub use callbacks::{AttemptOutcome, DeliveryRecord};
 pub use config::{Pace, Quirks, Rent, SimConfig, TrafficProfile};
 pub use counters::{CallbackCounts, Counters, LoggedRequest};
 pub use faults::{FaultAction, FaultRule};

@@ -64,6 +64,7 @@ async fn date_sent_filters_include_both_ends_in_every_form() {
     }
     for (query, expected) in [
         ("DateSent=2026-03-02", 1),
+        ("DateSent=2026-03-02T00%3A00%3A00Z", 1),
         ("DateSent%3C=2026-03-02", 2),
         ("DateSent%3E=2026-03-02", 2),
         (

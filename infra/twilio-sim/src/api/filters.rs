@@ -5,7 +5,7 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
 
 use crate::json::Obj;
-use crate::world::start_of;
+use crate::world::{day_of, start_of};
 
 use super::answer::Refusal;
 use super::ask::Ask;
@@ -50,6 +50,13 @@ impl Window {
                 .ok_or_else(|| Refusal::bad(20_001, "Invalid date"))
         };
         if let Some((first, end)) = asked("")? {
+            // Official clients write a date as its midnight, and mean the day.
+            let day = day_of(first);
+            let end = if start_of(day) == first {
+                start_of(day.checked_add(1.day()).unwrap_or(day))
+            } else {
+                end
+            };
             (window.from, window.until) = (Some(first), Some(end));
         }
         if let Some((first, _)) = asked(">")? {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::Outcome;
+use super::AttemptOutcome;
 
 /// The documented bounds, in milliseconds.
 const CONNECT_MS: [u64; 2] = [100, 10_000];
@@ -66,13 +66,15 @@ impl Overrides {
     }
 
     /// Whether such an outcome is tried again. What broke off in the middle of an answer never is.
-    pub(super) fn tries_again_after(&self, outcome: &Outcome) -> bool {
+    pub(super) fn tries_again_after(&self, outcome: &AttemptOutcome) -> bool {
         let wanted = match outcome {
-            Outcome::NotConnected => Policy::Connect,
-            Outcome::NotAnswered => Policy::Read,
-            Outcome::Answered { status: 400..=499 } => Policy::Status4xx,
-            Outcome::Answered { status: 500.. } => Policy::Status5xx,
-            Outcome::Answered { .. } | Outcome::BrokenOff { .. } | Outcome::OutOfTime => {
+            AttemptOutcome::NotConnected => Policy::Connect,
+            AttemptOutcome::NotAnswered => Policy::Read,
+            AttemptOutcome::Answered { status: 400..=499 } => Policy::Status4xx,
+            AttemptOutcome::Answered { status: 500.. } => Policy::Status5xx,
+            AttemptOutcome::Answered { .. }
+            | AttemptOutcome::BrokenOff { .. }
+            | AttemptOutcome::OutOfTime => {
                 return false;
             }
         };
@@ -109,11 +111,11 @@ fn policies(list: &str) -> Option<Vec<Policy>> {
 mod tests {
     use super::*;
 
-    const OUTCOMES: [Outcome; 4] = [
-        Outcome::NotConnected,
-        Outcome::NotAnswered,
-        Outcome::Answered { status: 404 },
-        Outcome::Answered { status: 503 },
+    const OUTCOMES: [AttemptOutcome; 4] = [
+        AttemptOutcome::NotConnected,
+        AttemptOutcome::NotAnswered,
+        AttemptOutcome::Answered { status: 404 },
+        AttemptOutcome::Answered { status: 503 },
     ];
 
     fn tried_again(overrides: &Overrides) -> [bool; 4] {
@@ -153,6 +155,6 @@ mod tests {
             assert_eq!(tried_again(&overrides), [true, false, false, false]);
         }
         let all = Overrides::parse("rp=all");
-        assert!(!all.tries_again_after(&Outcome::BrokenOff { status: 200 }));
+        assert!(!all.tries_again_after(&AttemptOutcome::BrokenOff { status: 200 }));
     }
 }

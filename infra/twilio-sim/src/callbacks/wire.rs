@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-use super::Outcome;
+use super::AttemptOutcome;
 
 /// What of an answer's body is read; Twilio ignores it.
 const ANSWER_MAX_BYTES: usize = 64 << 10;
@@ -55,13 +55,13 @@ impl Wire {
         to: &Url,
         mut request: Request<Full<Bytes>>,
         limits: &Limits,
-    ) -> Outcome {
+    ) -> AttemptOutcome {
         address(to, &mut request);
         let connected = within(limits.connect, self.connect(to)).await;
         match connected {
             Some(Ok(Connection::Plain(stream))) => exchange(stream, request, limits.read).await,
             Some(Ok(Connection::Secure(stream))) => exchange(*stream, request, limits.read).await,
-            Some(Err(_)) | None => Outcome::NotConnected,
+            Some(Err(_)) | None => AttemptOutcome::NotConnected,
         }
     }
 
@@ -126,9 +126,9 @@ async fn exchange<S: Read + Write + Unpin + Send + 'static>(
     stream: S,
     request: Request<Full<Bytes>>,
     read: Duration,
-) -> Outcome {
+) -> AttemptOutcome {
     let Ok((mut sender, connection)) = http1::handshake(stream).await else {
-        return Outcome::NotAnswered;
+        return AttemptOutcome::NotAnswered;
     };
     let driver = tokio::spawn(connection);
     let answered = within(read, sender.send_request(request)).await;
@@ -137,13 +137,15 @@ async fn exchange<S: Read + Write + Unpin + Send + 'static>(
             let status = response.status().as_u16();
             let body = Limited::new(response.into_body(), ANSWER_MAX_BYTES).collect();
             match within(read, body).await {
-                Some(Err(error)) if error.is::<hyper::Error>() => Outcome::BrokenOff { status },
-                None => Outcome::BrokenOff { status },
+                Some(Err(error)) if error.is::<hyper::Error>() => {
+                    AttemptOutcome::BrokenOff { status }
+                }
+                None => AttemptOutcome::BrokenOff { status },
                 // Read to its end, or longer than anybody wants to read.
-                Some(_) => Outcome::Answered { status },
+                Some(_) => AttemptOutcome::Answered { status },
             }
         }
-        Some(Err(_)) | None => Outcome::NotAnswered,
+        Some(Err(_)) | None => AttemptOutcome::NotAnswered,
     };
     driver.abort();
     outcome
