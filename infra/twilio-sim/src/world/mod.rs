@@ -5,6 +5,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod calls;
+mod fired;
 pub(crate) mod ledger;
 pub(crate) mod messages;
 pub(crate) mod notices;

@@ -18,6 +18,14 @@ use crate::rng::Rng;
 use crate::sid::Sid;
 use crate::usage::catalogue::CategoryId;
 
+/// Decimals that Twilio writes thresholds with.
+pub(crate) const VALUE_DECIMALS: usize = 6;
+
+/// Where the record that a trigger watches is shown.
+pub(crate) fn record_uri(account: Sid, category: &str) -> String {
+    format!("/2010-04-01/Accounts/{account}/Usage/Records.json?Category={category}")
+}
+
 /// What of a record is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
