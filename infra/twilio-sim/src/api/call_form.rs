@@ -138,6 +138,7 @@ pub(super) fn record_plan(ask: &Ask, source: &'static str) -> Result<RecordPlan,
         track,
         hook,
         told: Told::of(events.into_iter()),
+        is_fetched: false,
     })
 }
 
