@@ -375,6 +375,8 @@ pub struct TrafficProfile {
     pub inbound_per_mille: u64,
     /// Of answered calls, recorded.
     pub recorded_per_mille: u64,
+    /// Of recordings, those that are kept and cost storage; the others are deleted once they are complete.
+    pub recordings_kept_per_mille: u64,
     /// Of outbound messages, undelivered.
     pub undelivered_per_mille: u64,
     /// Of outbound messages, failed.
@@ -405,6 +407,7 @@ impl Default for TrafficProfile {
             mms_per_mille: 100,
             inbound_per_mille: 250,
             recorded_per_mille: 100,
+            recordings_kept_per_mille: 0,
             undelivered_per_mille: 30,
             failed_per_mille: 20,
             unanswered_per_mille: 150,
