@@ -309,7 +309,7 @@ fn request(
 fn alerts(overrides: &Overrides, last: Option<&AttemptOutcome>) -> Vec<u32> {
     let failure = match last {
         Some(AttemptOutcome::NotConnected) => Some(CONNECTION_FAILED),
-        Some(AttemptOutcome::Answered { status: 200..=399 }) | None => None,
+        Some(AttemptOutcome::Answered { status: 200..=299 }) | None => None,
         Some(_) => Some(RETRIEVAL_FAILED),
     };
     let policy = overrides.invalid_policy.then_some(INVALID_RETRY_POLICY);

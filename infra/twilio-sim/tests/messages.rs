@@ -5,7 +5,7 @@
 mod common;
 
 use common::{
-    config, delete, get, list, pass, post, quick_config, quirk, receiver, simulate, used,
+    ask, config, delete, get, list, pass, post, quick_config, quirk, receiver, simulate, used,
     with_number,
 };
 use serde_json::{Value, json};
@@ -93,9 +93,13 @@ async fn date_sent_filters_include_both_ends_in_every_form() {
 #[tokio::test]
 async fn twilio_s_reasons_to_refuse_a_message_have_its_codes() {
     let sim = Sim::new(config());
-    let (sid, _, from) = with_number(&sim, "Acme").await;
+    let (sid, token, from) = with_number(&sim, "Acme").await;
     let long = "x".repeat(1601);
-    let service = format!("MG{}", "0".repeat(32));
+    // A service without numbers, and one that is nobody's.
+    let path = "/messaging/v1/Services";
+    let form = [("FriendlyName", "Empty")];
+    let made = ask(&sim, "POST", path, Some((&sid, &token)), &form).await;
+    let (service, nobodys) = (made.str("sid"), format!("MG{}", "0".repeat(32)));
     let mut media = vec![("To", TO), ("From", from.as_str())];
     media.extend([("MediaUrl", "https://a.example/1.png"); 11]);
     let base = [("To", TO), ("From", from.as_str()), ("Body", "x")];
@@ -147,6 +151,10 @@ async fn twilio_s_reasons_to_refuse_a_message_have_its_codes() {
         (
             vec![("To", TO), ("MessagingServiceSid", &service), ("Body", "x")],
             21_703,
+        ),
+        (
+            vec![("To", TO), ("MessagingServiceSid", &nobodys), ("Body", "x")],
+            21_701,
         ),
         (
             vec![("To", TO), ("MessagingServiceSid", "MG1"), ("Body", "x")],

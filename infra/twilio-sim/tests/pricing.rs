@@ -63,7 +63,7 @@ async fn price_lists_have_twilio_s_shape() {
             "iso_country": "US",
             "phone_number_prices": [
                 {"base_price": "1.15", "current_price": "1.15", "number_type": "local"},
-                {"base_price": "1.15", "current_price": "1.15", "number_type": "toll free"}
+                {"base_price": "2.15", "current_price": "2.15", "number_type": "toll free"}
             ],
             "price_unit": "USD",
             "url": "https://pricing.twilio.com/v1/PhoneNumbers/Countries/US"

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{API, Reply, ask, config, control, delete, subaccount};
+use common::{API, Reply, ask, config, control, delete, get, pass, post, receiver, subaccount};
 use serde_json::json;
 use twilio_sim::Sim;
 
@@ -210,6 +210,104 @@ async fn a_released_number_leaves_its_service() {
     assert_eq!(delete(&tenant.sim, &path).await.status, 204);
     let listed = tenant.ask("GET", &pool, &[]).await;
     assert_eq!(listed.body["phone_numbers"], json!([]));
+}
+
+#[tokio::test]
+async fn a_transferred_number_leaves_its_service() {
+    let tenant = Tenant::new().await;
+    let (other, _) = subaccount(&tenant.sim, "other").await;
+    let service = tenant.service("first").await;
+    let number = tenant.number(&tenant.sid).await;
+    let pool = format!("/{service}/PhoneNumbers");
+    tenant
+        .ask("POST", &pool, &[("PhoneNumberSid", &number)])
+        .await;
+    for (from, to) in [(&tenant.sid, &other), (&other, &tenant.sid)] {
+        let path = format!("/Accounts/{from}/IncomingPhoneNumbers/{number}.json");
+        let moved = post(&tenant.sim, &path, &[("AccountSid", to)]).await;
+        assert_eq!(moved.status, 200, "{}", moved.body);
+    }
+    let listed = tenant.ask("GET", &pool, &[]).await;
+    assert_eq!(listed.body["phone_numbers"], json!([]));
+}
+
+#[tokio::test]
+async fn a_message_by_service_goes_out_from_its_numbers_and_tells_the_service() {
+    let tenant = Tenant::new().await;
+    let (base, seen) = receiver(Vec::new()).await;
+    let service = tenant.service("first").await;
+    let callback = [("StatusCallback", base.as_str())];
+    tenant.ask("POST", &format!("/{service}"), &callback).await;
+    let mut own = Vec::new();
+    for _ in 0..2 {
+        let number = tenant.number(&tenant.sid).await;
+        let joined = [("PhoneNumberSid", number.as_str())];
+        let pool = format!("/{service}/PhoneNumbers");
+        own.push(tenant.ask("POST", &pool, &joined).await.str("phone_number"));
+    }
+    let path = format!("/Accounts/{}/Messages.json", tenant.sid);
+    let to = [("To", "+14155550100"), ("Body", "x")];
+    let by = ("MessagingServiceSid", service.as_str());
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        let form = [to.as_slice(), &[by]].concat();
+        let accepted = post(&tenant.sim, &path, &form).await;
+        assert_eq!(accepted.str("messaging_service_sid"), service);
+        assert!(accepted.body["from"].is_null(), "not chosen yet");
+        sent.push(accepted.str("sid"));
+    }
+    pass(&tenant.sim, 120).await;
+    let mut senders = Vec::new();
+    for sid in sent {
+        let path = format!("/Accounts/{}/Messages/{sid}.json", tenant.sid);
+        senders.push(get(&tenant.sim, &path).await.str("from"));
+    }
+    assert_eq!(senders, own, "they take turns");
+    let told = seen.lock().unwrap();
+    assert!(!told.is_empty());
+    assert!(
+        told.iter()
+            .all(|arrived| arrived.field("MessagingServiceSid") == service)
+    );
+}
+
+#[tokio::test]
+async fn an_application_s_callback_is_told_of_its_calls_and_messages() {
+    let tenant = Tenant::new().await;
+    let (base, seen) = receiver(Vec::new()).await;
+    let number = tenant.number(&tenant.sid).await;
+    let of = |path: &str| format!("/Accounts/{}/{path}.json", tenant.sid);
+    let from = get(&tenant.sim, &of(&format!("IncomingPhoneNumbers/{number}")))
+        .await
+        .str("phone_number");
+    let urls = [
+        ("StatusCallback", format!("{base}/call")),
+        ("MessageStatusCallback", format!("{base}/message")),
+    ];
+    let urls: Vec<(&str, &str)> = urls
+        .iter()
+        .map(|(name, url)| (*name, url.as_str()))
+        .collect();
+    let application = post(&tenant.sim, &of("Applications"), &urls)
+        .await
+        .str("sid");
+    let ends = [("To", "+14155550100"), ("From", from.as_str())];
+    let by = [("ApplicationSid", application.as_str()), ("Body", "x")];
+    let form = [ends.as_slice(), &by].concat();
+    for path in ["Calls", "Messages"] {
+        let made = post(&tenant.sim, &of(path), &form).await;
+        assert_eq!(made.status, 201, "{path}: {}", made.body);
+    }
+    pass(&tenant.sim, 600).await;
+    let told: Vec<String> = seen
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|arrived| arrived.path.clone())
+        .collect();
+    for path in ["/call", "/message"] {
+        assert!(told.iter().any(|told| told == path), "{path}: {told:?}");
+    }
 }
 
 #[tokio::test]
