@@ -18,6 +18,8 @@ mod sid;
 mod usage;
 mod world;
 
+pub mod verify;
+
 pub use callbacks::DeliveryRecord;
 pub use config::{Pace, Quirks, Rent, SimConfig, TrafficProfile};
 pub use counters::{CallbackCounts, Counters, LoggedRequest};

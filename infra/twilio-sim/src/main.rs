@@ -1,14 +1,39 @@
-//! The simulator alone, at real speed, for a person with an official client or curl.
+//! The simulator alone, at real speed, for a person with an official client or curl; or, as a subcommand, a
+//! check of recorded callbacks.
 
-use std::io::Write as _;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use twilio_sim::clock::VirtualClock;
+use twilio_sim::verify::{self, Explain};
 use twilio_sim::{Pace, Sim, SimConfig};
 
 /// Twilio's API in memory.
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Option<Serve>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Says of each recorded callback whether its signature is valid, one JSON line each.
+    VerifySignatures {
+        /// JSON: {"vectors": [...]}; `-` reads the standard input.
+        file: PathBuf,
+        /// Adds which spelling of the address was signed, or what would make an invalid request valid.
+        #[arg(long)]
+        explain: bool,
+    },
+}
+
+#[derive(Args)]
+struct Serve {
     /// Port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 4010)]
     port: u16,
@@ -29,13 +54,55 @@ struct Options {
     all_categories: bool,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> std::io::Result<()> {
+fn main() -> ExitCode {
     let options = Options::parse();
+    let outcome = match (options.command, options.serve) {
+        (Some(Command::VerifySignatures { file, explain }), _) => {
+            verify_file(&file, explain).map_err(|problem| (2, problem))
+        }
+        (None, Some(options)) => serve(options).map_err(|error| (1, error.to_string())),
+        (None, None) => Err((2, "--account-sid and --auth-token are needed".to_owned())),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, problem)) => {
+            // Nobody is left to tell when this fails.
+            writeln!(io::stderr().lock(), "twilio-sim: {problem}").unwrap_or_default();
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Judges a file and prints the verdicts, all or none.
+fn verify_file(path: &Path, explain: bool) -> Result<(), String> {
+    let named = |problem: &dyn std::fmt::Display| format!("{}: {problem}", path.display());
+    let mut file = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut file)
+    } else {
+        std::fs::File::open(path).and_then(|mut opened| opened.read_to_end(&mut file))
+    };
+    read.map_err(|error| named(&error))?;
+    let explain = if explain { Explain::Yes } else { Explain::No };
+    let verdicts = verify::verify_signatures(&file, explain).map_err(|error| named(&error))?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let printed = verdicts.iter().try_for_each(|verdict| {
+        serde_json::to_writer(&mut out, verdict)?;
+        out.write_all(b"\n")
+    });
+    match printed.and_then(|()| out.flush()) {
+        // Who reads only the first lines closes the pipe.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn serve(options: Serve) -> io::Result<()> {
     let is_sid = domain::ids::AccountSid::parse(&options.account_sid).is_ok();
     if !is_sid {
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::InvalidInput,
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
             "--account-sid: AC and 32 hexadecimal digits",
         ));
     }
@@ -56,7 +123,7 @@ async fn main() -> std::io::Result<()> {
     let at = listener.local_addr()?;
     let sid = &options.account_sid;
     writeln!(
-        std::io::stdout().lock(),
+        io::stdout().lock(),
         "twilio-sim listens on http://{at}\n\
          try: curl -u {sid}:$TWILIO_AUTH_TOKEN http://{at}/2010-04-01/Accounts.json\n\
          and: curl http://{at}/_sim/state"

@@ -1,35 +1,56 @@
-//! The signature of Twilio's callbacks: `X-Twilio-Signature`, HMAC-SHA1 keyed with the auth token of the
-//! account that owns the resource.
+//! The signature of Twilio's callbacks: `X-Twilio-Signature`, an HMAC over the address as it was configured,
+//! followed by every distinct form field, sorted.
 //!
-//! What is signed is the address as it was configured, followed by every distinct form field, sorted. On
-//! its way the address may have gained or lost a port and had a quote escaped, so a few spellings are
-//! tried; the usual one first, the others only when it does not match. No field is ever trimmed,
-//! normalised or left out. The newer shared-key form (HMAC-SHA256) is not accepted here.
+//! What a tenant accepts is a type, [`SigningKeys`]: the auth tokens of the account that owns the resource
+//! (always HMAC-SHA1), or shared keys by their id, each with its algorithm. The request's header chooses
+//! among those, never between them. On its way the address may have gained or lost a port and had its query
+//! escaped, so a few spellings are tried; the usual one first, the others only when it does not match. No
+//! field is ever trimmed, normalised or left out.
+
+mod keys;
+
+mod spellings;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha1::Sha1;
+use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+
+use keys::Settings;
+pub use keys::{Algorithm, SETTINGS_HEADER, SharedKey, SigningKeys};
 
 /// The header that carries the signature.
 pub const HEADER: &str = "X-Twilio-Signature";
 /// The query parameter that carries the hash of a JSON body.
 pub const BODY_HASH_PARAMETER: &str = "bodySHA256";
-/// Bytes of an HMAC-SHA1.
-const MAC_BYTES: usize = 20;
 
-/// Signs as Twilio does: `url` as configured (a fragment is left out), `params` decoded, in any order.
+/// Signs as Twilio does with an auth token: `url` as configured (a fragment is left out), `params` decoded,
+/// in any order.
 pub fn sign<N: AsRef<str>, V: AsRef<str>>(token: &str, url: &str, params: &[(N, V)]) -> String {
-    STANDARD.encode(mac(
-        token,
-        without_fragment(url),
-        &joined(params, Order::CodePoint),
-    ))
+    sign_with(Algorithm::HmacSha1, token, url, params)
+}
+
+/// Signs as Twilio does with a shared key. [`SharedKey::settings`] is the header that belongs to it.
+pub fn sign_with_shared_key<N: AsRef<str>, V: AsRef<str>>(
+    key: &SharedKey,
+    url: &str,
+    params: &[(N, V)],
+) -> String {
+    sign_with(key.algorithm(), key.secret(), url, params)
+}
+
+fn sign_with<N: AsRef<str>, V: AsRef<str>>(
+    algorithm: Algorithm,
+    secret: &str,
+    url: &str,
+    params: &[(N, V)],
+) -> String {
+    let url = spellings::without_fragment(url);
+    STANDARD.encode(algorithm.mac(secret, url, &joined(params, Order::CodePoint)))
 }
 
 /// The lower-case hash that goes into a JSON callback's address.
@@ -51,7 +72,7 @@ pub fn verify<N: AsRef<str>, V: AsRef<str>>(
     Validator::for_form(url, params).accepts(token, signature)
 }
 
-/// A callback made ready to be held against one token after another (after a rotation there are several).
+/// A callback made ready to be held against one key after another (after a rotation there are several).
 #[derive(Debug, Clone)]
 pub struct Validator<'a> {
     url: &'a str,
@@ -73,7 +94,7 @@ impl<'a> Validator<'a> {
             None
         };
         Self {
-            url: without_fragment(url),
+            url,
             fields,
             fields_utf16,
             intact: true,
@@ -82,10 +103,7 @@ impl<'a> Validator<'a> {
 
     /// A JSON callback: its address carries the hash of the raw body.
     pub fn for_json(url: &'a str, body: &[u8]) -> Self {
-        let url = without_fragment(url);
-        let query = url.split_once('?').map_or("", |(_, query)| query);
-        let stated = form_urlencoded::parse(query.as_bytes())
-            .find_map(|(name, value)| (name == BODY_HASH_PARAMETER).then_some(value));
+        let stated = stated_body_hash(url);
         let intact =
             stated.is_some_and(|stated| stated.as_bytes().ct_eq(body_hash(body).as_bytes()).into());
         Self {
@@ -98,21 +116,77 @@ impl<'a> Validator<'a> {
 
     /// Whether `signature`, as the header holds it, was made with this token.
     pub fn accepts(&self, token: &str, signature: &str) -> bool {
-        let Some(given) = decode(signature) else {
-            return false;
-        };
+        self.spelling_signed_with(Algorithm::HmacSha1, token, signature)
+            .is_some()
+    }
+
+    /// Whether `signature` was made with one of `keys`. `settings` is the value of [`SETTINGS_HEADER`], none
+    /// when it did not come; a request that carries it twice is to be refused before.
+    pub fn accepts_any(
+        &self,
+        keys: &SigningKeys<'_>,
+        settings: Option<&str>,
+        signature: &str,
+    ) -> bool {
+        self.signed_url(keys, settings, signature).is_some()
+    }
+
+    /// What [`Self::accepts_any`] decides, with the spelling of the address that was signed; none: refused.
+    pub fn signed_url(
+        &self,
+        keys: &SigningKeys<'_>,
+        settings: Option<&str>,
+        signature: &str,
+    ) -> Option<Cow<'a, str>> {
+        let settings = Settings::parse(settings).ok()?;
+        match (keys, settings) {
+            (SigningKeys::AuthTokens(tokens), None) => tokens.iter().find_map(|token| {
+                self.spelling_signed_with(Algorithm::HmacSha1, token.expose_secret(), signature)
+            }),
+            (SigningKeys::SharedKeys(keys), Some(settings)) => keys
+                .iter()
+                .filter(|key| settings.name(key))
+                .find_map(|key| {
+                    self.spelling_signed_with(key.algorithm(), key.secret(), signature)
+                }),
+            // Signed in the way that this tenant does not accept: perhaps with a leaked token.
+            (SigningKeys::AuthTokens(_), Some(_)) | (SigningKeys::SharedKeys(_), None) => None,
+        }
+    }
+
+    fn spelling_signed_with(
+        &self,
+        algorithm: Algorithm,
+        secret: &str,
+        signature: &str,
+    ) -> Option<Cow<'a, str>> {
+        let given = decode(signature, algorithm)?;
         if !self.intact {
-            return false;
+            return None;
         }
         let matches = |url: &str| {
-            let spellings = [Some(&self.fields), self.fields_utf16.as_ref()];
-            spellings
-                .into_iter()
-                .flatten()
-                .any(|fields| mac(token, url, fields).ct_eq(&given).into())
+            let orders = [Some(&self.fields), self.fields_utf16.as_ref()];
+            orders.into_iter().flatten().any(|fields| {
+                let expected = algorithm.mac(secret, url, fields);
+                expected.ct_eq(given.as_slice()).into()
+            })
         };
-        matches(self.url) || other_spellings(self.url).iter().any(|url| matches(url))
+        let usual = spellings::without_fragment(self.url);
+        if matches(usual) {
+            return Some(Cow::Borrowed(usual));
+        }
+        let others = spellings::others(self.url);
+        let signed = others.into_iter().find(|url| matches(url));
+        signed.map(Cow::Owned)
     }
+}
+
+/// The first body hash of the address's query, decoded.
+fn stated_body_hash(url: &str) -> Option<String> {
+    let url = spellings::tidied(spellings::without_fragment(url));
+    let (_, query) = url.split_once('?')?;
+    form_urlencoded::parse(query.as_bytes())
+        .find_map(|(name, value)| (name == BODY_HASH_PARAMETER).then(|| value.into_owned()))
 }
 
 #[derive(Clone, Copy)]
@@ -122,7 +196,7 @@ enum Order {
 }
 
 impl Order {
-    fn compare(self, left: &str, right: &str) -> std::cmp::Ordering {
+    fn compare(self, left: &str, right: &str) -> Ordering {
         match self {
             // UTF-8 sorts as its code points do.
             Self::CodePoint => left.cmp(right),
@@ -155,69 +229,11 @@ fn joined<N: AsRef<str>, V: AsRef<str>>(params: &[(N, V)], order: Order) -> Stri
     joined
 }
 
-fn mac(token: &str, url: &str, fields: &str) -> [u8; MAC_BYTES] {
-    let mut mac =
-        Hmac::<Sha1>::new_from_slice(token.as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(url.as_bytes());
-    mac.update(fields.as_bytes());
-    mac.finalize().into_bytes().into()
-}
-
 /// Canonical, padded base64 of exactly one MAC; anything else is no signature.
-fn decode(signature: &str) -> Option<[u8; MAC_BYTES]> {
-    let mut bytes = [0; MAC_BYTES + 1];
-    // 28 characters may announce 21 bytes, hence the spare one.
-    if signature.len() != 28 {
+fn decode(signature: &str, algorithm: Algorithm) -> Option<Vec<u8>> {
+    if signature.len() != algorithm.mac_bytes().div_ceil(3) * 4 {
         return None;
     }
-    let length = STANDARD.decode_slice(signature, &mut bytes).ok()?;
-    bytes[..length].try_into().ok()
-}
-
-fn without_fragment(url: &str) -> &str {
-    url.split_once('#').map_or(url, |(url, _)| url)
-}
-
-/// The address with and without its port, each with a quote in the query escaped or not.
-fn other_spellings(url: &str) -> BTreeSet<String> {
-    let mut spellings = BTreeSet::new();
-    for url in [Cow::Borrowed(url)]
-        .into_iter()
-        .chain(other_port(url).map(Cow::Owned))
-    {
-        if let Some((before, query)) = url.split_once('?') {
-            if query.contains('\'') {
-                spellings.insert(format!("{before}?{}", query.replace('\'', "%27")));
-            }
-            if query.contains("%27") {
-                spellings.insert(format!("{before}?{}", query.replace("%27", "'")));
-            }
-        }
-        spellings.insert(url.into_owned());
-    }
-    spellings.remove(url);
-    spellings
-}
-
-/// Takes the port away where there is one, adds the scheme's own where there is none.
-fn other_port(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at(end);
-    let host_from = authority.rfind('@').map_or(0, |at| at + 1);
-    let (user, host) = authority.split_at(host_from);
-    // The colons of an IPv6 address stand in brackets.
-    let port_from = host
-        .rfind(':')
-        .filter(|colon| host.rfind(']').is_none_or(|bracket| bracket < *colon));
-    match port_from {
-        Some(colon) => Some(format!("{scheme}://{user}{}{tail}", &host[..colon])),
-        None if scheme.eq_ignore_ascii_case("https") => {
-            Some(format!("{scheme}://{authority}:443{tail}"))
-        }
-        None if scheme.eq_ignore_ascii_case("http") => {
-            Some(format!("{scheme}://{authority}:80{tail}"))
-        }
-        None => None,
-    }
+    let decoded = STANDARD.decode(signature).ok()?;
+    (decoded.len() == algorithm.mac_bytes()).then_some(decoded)
 }
