@@ -31,13 +31,18 @@ struct Face {
     shown: Timestamp,
     /// Since when it runs from `shown`; `None` while it stands still.
     running_since: Option<Instant>,
+    /// Its seconds in one of the machine's, while it runs.
+    speed: u32,
 }
 
 impl Face {
     fn now(&self) -> Timestamp {
         match self.running_since {
             None => self.shown,
-            Some(since) => later(self.shown, monotonic_now().saturating_duration_since(since)),
+            Some(since) => {
+                let real = monotonic_now().saturating_duration_since(since);
+                later(self.shown, real.saturating_mul(self.speed))
+            }
         }
     }
 
@@ -55,6 +60,7 @@ impl VirtualClock {
         Self::with(Face {
             shown: start,
             running_since: None,
+            speed: 1,
         })
     }
 
@@ -67,6 +73,7 @@ impl VirtualClock {
         Self::with(Face {
             shown: Timestamp::now(),
             running_since: Some(Instant::now()),
+            speed: 1,
         })
     }
 
@@ -123,6 +130,24 @@ impl VirtualClock {
         });
     }
 
+    /// How many of its seconds pass in one of the machine's, while it runs.
+    pub fn speed(&self) -> u32 {
+        self.face().speed
+    }
+
+    /// Lets it run so many times as fast as the machine's clock; 0 counts as 1.
+    pub fn set_speed(&self, speed: u32) {
+        self.change(|face| {
+            face.set(face.now());
+            face.speed = speed.max(1);
+        });
+    }
+
+    /// What a span of its time is on the machine's clock, while it runs.
+    pub(crate) fn real_span(&self, span: Duration) -> Duration {
+        span / self.speed()
+    }
+
     /// Waits for `duration` of this clock's time. On a standing clock the sleeper moves it and goes on.
     pub async fn sleep(&self, duration: Duration) {
         let until = later(self.now(), duration);
@@ -139,7 +164,7 @@ impl VirtualClock {
             }
             let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
             tokio::select! {
-                () = real_sleep(left), if self.is_running() => {}
+                () = real_sleep(self.real_span(left)), if self.is_running() => {}
                 changed = moved.changed() => {
                     if changed.is_err() {
                         return;
@@ -238,6 +263,20 @@ mod tests {
         tokio::task::yield_now().await;
         clock.advance(Duration::from_hours(2));
         sleeper.await.unwrap();
+    }
+
+    #[test]
+    fn a_faster_clock_goes_on_from_where_it_is() {
+        let clock = VirtualClock::manual("2026-03-01T00:00:00Z".parse().unwrap());
+        clock.set_speed(3600);
+        assert_eq!(clock.now().to_string(), "2026-03-01T00:00:00Z");
+        assert_eq!(clock.real_span(Duration::from_hours(2)), Duration::from_secs(2));
+        clock.resume();
+        assert!(clock.now() >= "2026-03-01T00:00:00Z".parse().unwrap());
+        clock.freeze();
+        let shown = clock.now();
+        clock.set_speed(0);
+        assert_eq!((clock.speed(), clock.now()), (1, shown));
     }
 
     #[test]

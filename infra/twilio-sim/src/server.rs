@@ -125,7 +125,7 @@ impl Sim {
                 .next_event_at()
                 .filter(|_| self.clock().is_running())
                 .and_then(|next| Duration::try_from(next.duration_since(now)).ok())
-                .unwrap_or(Duration::from_hours(1));
+                .map_or(Duration::from_hours(1), |span| self.clock().real_span(span));
             tokio::select! {
                 () = real_wait(wait) => {}
                 () = self.inner.bell.notified() => {}

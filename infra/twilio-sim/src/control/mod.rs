@@ -112,6 +112,7 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
 struct ClockFace {
     now: Timestamp,
     running: bool,
+    speed: u32,
     next_event_at: Option<Timestamp>,
 }
 
@@ -119,6 +120,7 @@ fn clock(sim: &Sim) -> Response<Body> {
     ok(&ClockFace {
         now: sim.clock().now(),
         running: sim.clock().is_running(),
+        speed: sim.clock().speed(),
         next_event_at: sim.next_event_at(),
     })
 }
@@ -129,9 +131,18 @@ struct ClockMove {
     set: Option<Timestamp>,
     advance_ms: Option<u64>,
     running: Option<bool>,
+    speed: Option<u32>,
 }
 
+/// A day in a second is fast enough to watch anything.
+const SPEED_MAX: u32 = 86_400;
+
 async fn move_clock(sim: &Sim, asked: ClockMove) -> Reply {
+    match asked.speed {
+        Some(speed @ 1..=SPEED_MAX) => sim.clock().set_speed(speed),
+        Some(_) => return Err(SimError::Invalid("speed: 1 to 86400").into()),
+        None => {}
+    }
     match asked.running {
         Some(true) => sim.clock().resume(),
         Some(false) => sim.clock().freeze(),
