@@ -5,7 +5,7 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
 
 use crate::json::Obj;
-use crate::world::start_of;
+use crate::world::{day_of, start_of};
 
 use super::answer::Refusal;
 use super::ask::Ask;
@@ -50,6 +50,10 @@ impl Window {
                 .ok_or_else(|| Refusal::bad(20_001, "Invalid date"))
         };
         if let Some((first, end)) = asked("")? {
+            // Official libraries write a day as its midnight (`2026-03-01T00:00:00Z`), and mean the day.
+            let day = day_of(first);
+            let whole = (start_of(day) == first).then(|| day.checked_add(1.day()).ok());
+            let end = whole.flatten().map_or(end, start_of);
             (window.from, window.until) = (Some(first), Some(end));
         }
         if let Some((first, _)) = asked(">")? {
