@@ -68,7 +68,7 @@ impl KeyMaker<'_> {
         let issued = self.app.store.issued_keys(self.tenant).await?;
         let listed = self.app.main.call(|main| {
             let (client, account) = (&self.app.twilio, self.account_sid);
-            async move { client.list_keys(&main, account).await }
+            async move { client.list_keys(&main.into(), account).await }
         });
         for orphan in orphans(listed.await?, &issued, name) {
             self.delete(&orphan).await?;
@@ -82,7 +82,7 @@ impl KeyMaker<'_> {
         for _ in 0..CREATES_MAX {
             let created = self.app.main.call(|main| {
                 let (client, account) = (&self.app.twilio, self.account_sid);
-                async move { client.create_key(&main, account, name).await }
+                async move { client.create_key(&main.into(), account, name).await }
             });
             match created.await {
                 Ok(key) => return Ok(key),
@@ -100,7 +100,7 @@ impl KeyMaker<'_> {
     pub(crate) async fn delete(&self, key: &KeySid) -> Result<(), StepError> {
         let deleted = self.app.main.call(|main| {
             let (client, account) = (&self.app.twilio, self.account_sid);
-            async move { client.delete_key(&main, account, key).await }
+            async move { client.delete_key(&main.into(), account, key).await }
         });
         Ok(deleted.await?)
     }

@@ -8,7 +8,7 @@ use aws::{SecretError, Secrets};
 use jiff::{SignedDuration, Timestamp};
 use runtime::Host;
 use secrecy::ExposeSecret as _;
-use twilio::{Credentials, ErrorCode};
+use twilio::{ErrorCode, MainCredentials};
 
 use crate::problem::Failure;
 
@@ -20,7 +20,7 @@ const FRESH: SignedDuration = SignedDuration::from_mins(5);
 pub struct MainAccount {
     secrets: Secrets,
     host: Host,
-    cached: Arc<Mutex<Option<(Credentials, Timestamp)>>>,
+    cached: Arc<Mutex<Option<(MainCredentials, Timestamp)>>>,
 }
 
 /// A call in the main account's name that gave no result.
@@ -57,7 +57,7 @@ impl MainAccount {
     /// cached ones. A refused request was not carried out, so this is safe for creates too.
     pub async fn call<T, F, Fut>(&self, request: F) -> Result<T, MainError>
     where
-        F: Fn(Credentials) -> Fut,
+        F: Fn(MainCredentials) -> Fut,
         Fut: Future<Output = Result<T, twilio::Error>>,
     {
         let credentials = self.credentials().await?;
@@ -74,7 +74,7 @@ impl MainAccount {
     }
 
     /// The main credentials, at most five minutes old.
-    async fn credentials(&self) -> Result<Credentials, SecretError> {
+    async fn credentials(&self) -> Result<MainCredentials, SecretError> {
         let now = self.host.now();
         let cached = self
             .cached
@@ -87,9 +87,9 @@ impl MainAccount {
         }
     }
 
-    async fn read(&self) -> Result<Credentials, SecretError> {
+    async fn read(&self) -> Result<MainCredentials, SecretError> {
         let secret = self.secrets.main().await?;
-        let credentials = Credentials::Main {
+        let credentials = MainCredentials {
             account_sid: secret.account_sid,
             auth_token: secret.auth_token,
         };
@@ -99,19 +99,10 @@ impl MainAccount {
     }
 }
 
-fn is_same(left: &Credentials, right: &Credentials) -> bool {
-    let (
-        Credentials::Main {
-            account_sid: left_sid,
-            auth_token: left,
-        },
-        Credentials::Main {
-            account_sid: right_sid,
-            auth_token: right,
-        },
-    ) = (left, right)
-    else {
-        return false;
-    };
-    left_sid == right_sid && crate::digest::is_same(left.expose_secret(), right.expose_secret())
+fn is_same(left: &MainCredentials, right: &MainCredentials) -> bool {
+    left.account_sid == right.account_sid
+        && crate::digest::is_same(
+            left.auth_token.expose_secret(),
+            right.auth_token.expose_secret(),
+        )
 }

@@ -119,18 +119,14 @@ async fn list_usage(
     include_subaccounts: bool,
 ) -> Result<Vec<UsageRecord>, MainError> {
     let query = UsageQuery {
-        span: UsageSpan::Total,
-        category: None,
-        start: days.from,
-        end: days.to,
         include_subaccounts,
+        ..UsageQuery::of(UsageSpan::Total).between(days.from, days.to)
     };
     let listed = app.main.call(|main| {
         let (client, query) = (&app.twilio, &query);
         async move {
-            client
-                .list_usage(&main, &main.account_sid().clone(), query)
-                .await
+            let account_sid = main.account_sid.clone();
+            client.list_usage(&main.into(), &account_sid, query).await
         }
     });
     listed.await
@@ -298,6 +294,7 @@ mod tests {
         UsageRecord {
             category: category.to_owned(),
             count: Some(Decimal::ONE),
+            count_unit: None,
             usage: Some(Decimal::ONE),
             usage_unit: None,
             price: money::parse_decimal(price).ok(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use aws::{ActKind, Command};
 use domain::ids::{AccountSid, TenantId};
 use domain::tenant::{Lifecycle, Tenant};
-use twilio::{Account, AccountStatus, UsageQuery, UsageSpan};
+use twilio::{Account, AccountStatus, IncomingNumberFilter, UsageQuery, UsageSpan};
 
 use crate::app::{App, day_of};
 use crate::extract::Caller;
@@ -91,21 +91,18 @@ async fn is_spare(app: &App, tenant: &Tenant, account: &Account) -> Result<bool,
     }
     let numbers = app.main.call(|main| {
         let (client, sid) = (&app.twilio, &account.sid);
-        async move { client.list_incoming_numbers(&main, sid).await }
+        async move {
+            let all = IncomingNumberFilter::default();
+            client.list_incoming_numbers(&main.into(), sid, &all).await
+        }
     });
     if !numbers.await?.is_empty() {
         return Ok(false);
     }
-    let query = UsageQuery {
-        span: UsageSpan::Total,
-        category: None,
-        start: day_of(tenant.created_at),
-        end: app.today(),
-        include_subaccounts: false,
-    };
+    let query = UsageQuery::of(UsageSpan::Total).between(day_of(tenant.created_at), app.today());
     let usage = app.main.call(|main| {
         let (client, sid, query) = (&app.twilio, &account.sid, &query);
-        async move { client.list_usage(&main, sid, query).await }
+        async move { client.list_usage(&main.into(), sid, query).await }
     });
     let is_zero = |value: Option<domain::Decimal>| value.is_none_or(|value| value.is_zero());
     Ok(usage

@@ -121,7 +121,7 @@ impl Saga<'_> {
     async fn read_token(&self, account_sid: &AccountSid) -> Result<SecretString, StepError> {
         let account = self.app.main.call(|main| {
             let client = &self.app.twilio;
-            async move { client.fetch_account(&main, account_sid).await }
+            async move { client.fetch_account(&main.into(), account_sid).await }
         });
         let token = account.await?.auth_token;
         token.ok_or(StepError::GiveUp("auth_token_not_shown"))

@@ -8,7 +8,7 @@ use domain::ids::{AccountSid, CallSid, EventId};
 use domain::suspension::{Enforcement, decide_enforcement};
 use domain::tenant::{Lifecycle, Tenant, TwilioStatus};
 use jiff::SignedDuration;
-use twilio::{AccountStatus, Credentials};
+use twilio::{AccountStatus, MainCredentials};
 
 use crate::hold::{audit, look_again_at};
 use crate::{Function, Request, SuspendError, lost_race};
@@ -44,7 +44,7 @@ impl Function {
                 return Ok(());
             };
             let credentials = self.credentials().await?;
-            if account_sid == *credentials.account_sid() {
+            if account_sid == credentials.account_sid {
                 return Err(SuspendError::MainAccount);
             }
             // Only a row that looks settled is held against Twilio: what is not settled is done again
@@ -80,9 +80,9 @@ impl Function {
         Err(SuspendError::Contended)
     }
 
-    async fn credentials(&self) -> Result<Credentials, SuspendError> {
+    async fn credentials(&self) -> Result<MainCredentials, SuspendError> {
         let main = self.main.get().await?;
-        Ok(Credentials::Main {
+        Ok(MainCredentials {
             account_sid: main.account_sid,
             auth_token: main.auth_token,
         })
@@ -90,13 +90,13 @@ impl Function {
 
     async fn seen_status(
         &self,
-        credentials: &Credentials,
+        credentials: &MainCredentials,
         account_sid: &AccountSid,
     ) -> Result<Option<TwilioStatus>, SuspendError> {
         Ok(known_status(
             &self
                 .twilio
-                .fetch_account(credentials, account_sid)
+                .fetch_account(&credentials.clone().into(), account_sid)
                 .await?
                 .status,
         ))
@@ -131,7 +131,7 @@ impl Function {
         &self,
         request: &Request,
         leased: &Tenant,
-        credentials: &Credentials,
+        credentials: &MainCredentials,
         enforcement: Enforcement,
         ended: &mut BTreeSet<CallSid>,
     ) -> Result<bool, SuspendError> {
@@ -151,7 +151,9 @@ impl Function {
             return Err(SuspendError::StatusKept(posted.status.to_string()));
         }
         if status == TwilioStatus::Suspended
-            && !self.end_live_calls(credentials, account_sid, ended).await?
+            && !self
+                .end_live_calls(&credentials.clone().into(), account_sid, ended)
+                .await?
         {
             // More calls than one run can end: the timer goes on. It is set first, or a crash in between
             // would leave nobody to do so.

@@ -15,7 +15,7 @@ use domain::usage::{UsageRecord, window_start};
 use domain::wallet::Wallet;
 use domain::{Date, Timestamp};
 use jiff::tz::TimeZone;
-use twilio::{Credentials, UsageQuery, UsageSpan};
+use twilio::{Credentials, MainCredentials, UsageQuery, UsageSpan};
 
 use crate::Function;
 use crate::decide::{Decision, Observation, decide, follows};
@@ -194,19 +194,13 @@ impl Function {
             return Ok(Vec::new());
         }
         let main = self.main.get().await?;
-        let credentials = Credentials::Main {
+        let credentials = Credentials::from(MainCredentials {
             account_sid: main.account_sid,
             auth_token: main.auth_token,
-        };
+        });
         let mut records = Vec::new();
         for span in window.chunk_by(|day, next| follows(*day, *next)) {
-            let query = UsageQuery {
-                span: UsageSpan::Daily,
-                category: None,
-                start: span[0],
-                end: span[span.len() - 1],
-                include_subaccounts: false,
-            };
+            let query = UsageQuery::of(UsageSpan::Daily).between(span[0], span[span.len() - 1]);
             let rows = self
                 .twilio
                 .list_usage(&credentials, account_sid, &query)

@@ -18,4 +18,6 @@ mod record;
 
 mod refusal;
 
+pub mod probe;
+
 pub use function::Function;

@@ -50,6 +50,13 @@ pub(crate) fn text(amount: i64) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// The text of an amount with at least `decimals` decimals.
+pub(crate) fn fixed_text(amount: i64, decimals: usize) -> String {
+    let mut out = Vec::with_capacity(20);
+    write_fixed(&mut out, amount, decimals);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// Writes a whole number.
 pub(crate) fn write_u64(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0_u8; 20];

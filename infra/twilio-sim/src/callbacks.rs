@@ -9,17 +9,33 @@ use serde::Serialize;
 
 use crate::sid::Sid;
 
+/// Where a callback goes, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hook {
+    pub(crate) url: String,
+    /// By GET instead of POST: the fields are in the query.
+    pub(crate) get: bool,
+}
+
+impl From<String> for Hook {
+    fn from(url: String) -> Self {
+        Self { url, get: false }
+    }
+}
+
 /// A callback that is due.
 #[derive(Debug, Clone)]
 pub(crate) struct Callback {
     pub(crate) account: usize,
-    pub(crate) url: String,
+    pub(crate) hook: Hook,
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) resource: Sid,
     pub(crate) status: &'static str,
     /// The idempotency token, equal for a duplicate.
     pub(crate) token: String,
     pub(crate) duplicate: bool,
+    /// Quick repetitions after a 5xx, whatever the URL's fragment says.
+    pub(crate) retries_after_5xx: u32,
 }
 
 /// What became of one callback.
@@ -29,7 +45,7 @@ pub struct DeliveryRecord {
     pub at: Timestamp,
     /// Whose resource it tells of.
     pub account_sid: String,
-    /// The call or message.
+    /// The call, message or usage trigger.
     pub resource_sid: String,
     /// The status it tells.
     pub status: String,
@@ -41,6 +57,8 @@ pub struct DeliveryRecord {
     pub attempts: u32,
     /// The last answer's status; none when nobody answered.
     pub http_status: Option<u16>,
+    /// Twilio's code for what went wrong, as the alert about it has it.
+    pub error_code: Option<u32>,
 }
 
 /// Connection overrides of a URL's fragment, with Twilio's defaults.
@@ -100,29 +118,50 @@ enum Attempt {
     NoAnswer,
 }
 
-/// Sends a callback, with its retries; `(attempts, last status)`.
+impl Attempt {
+    /// Twilio's code for a failure: 11200 where a request was made, 11205 where no connection was.
+    fn error_code(&self) -> Option<u32> {
+        match self {
+            Self::Answered(200..=299) => None,
+            Self::Answered(_) | Self::NoAnswer => Some(11_200),
+            Self::NoConnection => Some(11_205),
+        }
+    }
+}
+
+/// Sends a callback, with its retries; `(attempts, last status, error code)`.
 pub(crate) async fn deliver(
     http: &reqwest::Client,
     rewrite: Option<&(String, String)>,
     callback: &Callback,
     auth_token: &str,
-) -> (u32, Option<u16>) {
-    let (url, fragment) = callback.url.split_once('#').unwrap_or((&callback.url, ""));
+) -> (u32, Option<u16>, Option<u32>) {
+    let hook = &callback.hook;
+    let (url, fragment) = hook.url.split_once('#').unwrap_or((&hook.url, ""));
     let overrides = Overrides::parse(fragment);
-    let signature = twilio::signature::sign(auth_token, url, &callback.fields);
+    let form = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(&callback.fields)
+        .finish();
+    let (url, fields, body) = if hook.get {
+        let join = if url.contains('?') { '&' } else { '?' };
+        (format!("{url}{join}{form}"), &[][..], None)
+    } else {
+        (url.to_owned(), callback.fields.as_slice(), Some(form))
+    };
+    let signature = twilio::signature::sign(auth_token, &url, fields);
     let target = rewrite
         .and_then(|(public, local)| {
             url.strip_prefix(public.as_str())
                 .map(|rest| format!("{local}{rest}"))
         })
-        .unwrap_or_else(|| url.to_owned());
-    let body = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(&callback.fields)
-        .finish();
+        .unwrap_or_else(|| url.clone());
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let outcome = attempt(http, &target, &body, &signature, callback, &overrides).await;
+        let body = body.clone();
+        let outcome = attempt(http, &target, body, &signature, callback, &overrides).await;
+        let error_code = outcome.error_code();
+        let broken = matches!(outcome, Attempt::Answered(500..));
         let (again, status) = match outcome {
             Attempt::Answered(status @ 400..=499) => (overrides.on_4xx, Some(status)),
             Attempt::Answered(status @ 500..) => (overrides.on_5xx, Some(status)),
@@ -130,8 +169,10 @@ pub(crate) async fn deliver(
             Attempt::NoConnection => (overrides.on_connect, None),
             Attempt::NoAnswer => (overrides.on_read, None),
         };
-        if !again || attempts > overrides.retries {
-            return (attempts, status);
+        let by_fragment = again && attempts <= overrides.retries;
+        let by_itself = broken && attempts <= callback.retries_after_5xx;
+        if !by_fragment && !by_itself {
+            return (attempts, status, error_code);
         }
     }
 }
@@ -139,23 +180,27 @@ pub(crate) async fn deliver(
 async fn attempt(
     http: &reqwest::Client,
     target: &str,
-    body: &str,
+    body: Option<String>,
     signature: &str,
     callback: &Callback,
     overrides: &Overrides,
 ) -> Attempt {
-    let sent = http
-        .post(target)
+    let request = match body {
+        Some(body) => http
+            .post(target)
+            .header(
+                "Content-Type",
+                "application/x-www-form-urlencoded; charset=UTF-8",
+            )
+            .body(body),
+        None => http.get(target),
+    };
+    let sent = request
         .timeout(Duration::from_millis(overrides.read_timeout_ms))
-        .header(
-            "Content-Type",
-            "application/x-www-form-urlencoded; charset=UTF-8",
-        )
         .header("Accept", "*/*")
         .header("User-Agent", "TwilioProxy/1.1")
         .header("X-Twilio-Signature", signature)
         .header("I-Twilio-Idempotency-Token", &callback.token)
-        .body(body.to_owned())
         .send()
         .await;
     match sent {

@@ -270,7 +270,10 @@ mod tests {
         let clock = VirtualClock::manual("2026-03-01T00:00:00Z".parse().unwrap());
         clock.set_speed(3600);
         assert_eq!(clock.now().to_string(), "2026-03-01T00:00:00Z");
-        assert_eq!(clock.real_span(Duration::from_hours(2)), Duration::from_secs(2));
+        assert_eq!(
+            clock.real_span(Duration::from_hours(2)),
+            Duration::from_secs(2)
+        );
         clock.resume();
         assert!(clock.now() >= "2026-03-01T00:00:00Z".parse().unwrap());
         clock.freeze();

@@ -77,9 +77,20 @@ pub struct Pace {
     pub price_ms: [u64; 2],
     /// From what happened to its place in the usage records.
     pub usage_ms: [u64; 2],
-    /// From the end of a GMT day to a revision of one of its records.
+    /// From what happened to its place in the usage records, where it is late.
+    pub late_usage_ms: [u64; 2],
+    /// From the end of a GMT day to a revision of one of its records, and from one revision to the next.
     pub revision_ms: [u64; 2],
+    /// From the promotion of an auth token to the first callback that it signs.
+    pub token_switch_ms: [u64; 2],
+    /// From the closing of a subaccount to its deletion.
+    pub account_deletion_ms: [u64; 2],
+    /// From a change of visible usage to a look at the triggers on it.
+    pub trigger_ms: [u64; 2],
 }
+
+/// 30 days, after which Twilio deletes a closed subaccount.
+const CLOSED_FOR_MS: u64 = 30 * 86_400_000;
 
 impl Pace {
     /// As Twilio: prices within a day, usage within hours, revisions on the two days that follow.
@@ -91,7 +102,12 @@ impl Pace {
             call_answer_ms: [2_000, 15_000],
             price_ms: [120_000, 86_400_000],
             usage_ms: [300_000, 10_800_000],
+            late_usage_ms: [86_400_000, 432_000_000],
             revision_ms: [3_600_000, 169_200_000],
+            // Twilio speaks of about a minute; nothing says that callbacks switch sooner.
+            token_switch_ms: [20_000, 60_000],
+            account_deletion_ms: [CLOSED_FOR_MS; 2],
+            trigger_ms: [1_000, 60_000],
         }
     }
 
@@ -101,6 +117,8 @@ impl Pace {
             call_answer_ms: [1_000, 3_000],
             price_ms: [1_000, 4_000],
             usage_ms: [1_000, 4_000],
+            token_switch_ms: [500, 2_000],
+            trigger_ms: [1_000, 3_000],
             ..Self::lifelike()
         }
     }
@@ -122,16 +140,74 @@ pub enum Rent {
     Daily,
 }
 
+/// What the credentials of a suspended or closed account are told; sources disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InactiveAnswer {
+    /// 401 with 20003, as for wrong credentials.
+    Unauthenticated,
+    /// 401 with 20005.
+    NotActive,
+    /// 403 with 20005.
+    Forbidden,
+}
+
+/// What kind of project all accounts belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountType {
+    /// One that pays.
+    Full,
+    /// One on trial.
+    Trial,
+}
+
+impl AccountType {
+    /// As Twilio writes it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "Full",
+            Self::Trial => "Trial",
+        }
+    }
+}
+
 /// How awkward Twilio is; each field names the awkwardness and how often it strikes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that is turned by its name"
+)]
 pub struct Quirks {
     /// A callback is delivered twice.
     pub callback_duplicate_per_mille: u64,
     /// A callback is held back until after later ones.
     pub callback_disorder_per_mille: u64,
-    /// A day's record of a category is revised, once, after the day.
+    /// A day's record of a category is revised after the day.
     pub revision_per_mille: u64,
+    /// A revised record is revised again, up to five times.
+    pub revision_again_per_mille: u64,
+    /// Usage shows days late.
+    pub late_usage_per_mille: u64,
+    /// A reading of usage comes from a replica that is up to an hour behind: older `as_of`, older numbers.
+    pub as_of_disorder_per_mille: u64,
+    /// How often records are brought up to date, as far as `as_of` says: drawn once for each account, each
+    /// category in its own turn. Numbers move between the turns all the same.
+    pub as_of_lag_ms: [u64; 2],
+    /// Today, Yesterday, ThisMonth, LastMonth and AllTime ignore IncludeSubaccounts=false.
+    pub include_subaccounts_ignored_on_subresources: bool,
+    /// Accounts whose Records, Daily, Monthly and Yearly are answered with 404.
+    pub usage_not_found: Vec<String>,
+    /// Accounts that are Flex projects: their calls are booked as `pstnconnectivity`.
+    pub flex_accounts: Vec<String>,
+    /// StartDate after EndDate is refused instead of answered with no rows.
+    pub reversed_range_refused: bool,
+    /// A Category that does not exist is refused instead of answered with no rows.
+    pub unknown_category_refused: bool,
+    /// Number setups, CPS, MPS and MMS enablement are inside `phonenumbers` and `shortcodes`.
+    pub unclear_inside_rollups: bool,
+    /// PageToken of a usage list counts rows, so that new rows shift those that follow.
+    pub usage_rows_shift: bool,
     /// A day of an account with traffic has usage in a category that no list names.
     pub unknown_category_per_mille: u64,
     /// A usage row writes its price as a JSON number instead of a string.
@@ -146,6 +222,36 @@ pub struct Quirks {
     pub any_sender: bool,
     /// How often number rent is taken.
     pub rent: Rent,
+    /// What the credentials of a suspended or closed account are told.
+    pub inactive_answer: InactiveAnswer,
+    /// The main account's Main keys act on subaccounts, as its auth token does.
+    pub main_keys_reach_children: bool,
+    /// The main account's credentials act on the subaccount that they name as AccountSid to the iam API.
+    /// Otherwise they act on the main account, without an error.
+    pub iam_acts_on_child: bool,
+    /// Restricted keys manage keys and accounts if their policy lists it.
+    pub restricted_keys_manage: bool,
+    /// The iam API's list of keys leaves restricted keys out.
+    pub restricted_keys_unlisted: bool,
+    /// The FriendlyName of a closed subaccount can be changed.
+    pub closed_accounts_renamable: bool,
+    /// What accounts say as their type.
+    pub account_type: AccountType,
+    /// Retry-After, in seconds, of a 429 for too many requests at a time; 0 is no such header.
+    pub retry_after_s: u64,
+    /// Only numbers that a search shows can be bought; otherwise any number that nobody holds.
+    pub inventory_only: bool,
+    /// The most numbers that one search shows, whatever PageSize says.
+    pub available_numbers_max: usize,
+    /// A number that needs an Address takes a suitable one of the account's when the request names none.
+    pub address_looked_up: bool,
+    /// A transferred number forgets its URLs and Applications.
+    pub transfer_clears_webhooks: bool,
+    /// A number with a WhatsApp sender, or hosted, is not transferred; otherwise the sender stays behind.
+    pub transfer_refused_with_sender: bool,
+    /// What is not set of a number is empty text and coordinates are text, as in Twilio's published
+    /// examples; otherwise null and numbers, as in its schema.
+    pub numbers_as_in_examples: bool,
 }
 
 impl Default for Quirks {
@@ -154,6 +260,17 @@ impl Default for Quirks {
             callback_duplicate_per_mille: 20,
             callback_disorder_per_mille: 20,
             revision_per_mille: 60,
+            revision_again_per_mille: 0,
+            late_usage_per_mille: 0,
+            as_of_disorder_per_mille: 0,
+            as_of_lag_ms: [60_000, 900_000],
+            include_subaccounts_ignored_on_subresources: true,
+            usage_not_found: Vec::new(),
+            flex_accounts: Vec::new(),
+            reversed_range_refused: false,
+            unknown_category_refused: false,
+            unclear_inside_rollups: false,
+            usage_rows_shift: true,
             unknown_category_per_mille: 20,
             number_price_per_mille: 50,
             friendly_name_filter_ignored: false,
@@ -161,6 +278,20 @@ impl Default for Quirks {
             call_list_lag_ms: 0,
             any_sender: false,
             rent: Rent::Monthly,
+            inactive_answer: InactiveAnswer::Unauthenticated,
+            main_keys_reach_children: false,
+            iam_acts_on_child: false,
+            restricted_keys_manage: false,
+            restricted_keys_unlisted: false,
+            closed_accounts_renamable: false,
+            account_type: AccountType::Full,
+            retry_after_s: 0,
+            inventory_only: false,
+            available_numbers_max: 30,
+            address_looked_up: false,
+            transfer_clears_webhooks: false,
+            transfer_refused_with_sender: false,
+            numbers_as_in_examples: false,
         }
     }
 }
@@ -172,9 +303,50 @@ impl Quirks {
             callback_duplicate_per_mille: 0,
             callback_disorder_per_mille: 0,
             revision_per_mille: 0,
+            as_of_lag_ms: [0, 0],
+            include_subaccounts_ignored_on_subresources: false,
+            usage_rows_shift: false,
             unknown_category_per_mille: 0,
             number_price_per_mille: 0,
             ..Self::default()
+        }
+    }
+}
+
+/// Subaccounts that are made together, with usage that is derived from the seed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Population {
+    /// How many.
+    pub subaccounts: usize,
+    /// The GMT day on which they were opened and began to use things.
+    pub since: jiff::civil::Date,
+    /// What their end users do on average: some accounts are idle, a few do twenty times as much. Callbacks
+    /// are not sent: usage is all there is.
+    #[serde(default)]
+    pub profile: TrafficProfile,
+}
+
+impl Population {
+    /// Refuses what cannot be counted with, and says what.
+    pub(crate) fn check(&self, today: jiff::civil::Date) -> Result<(), &'static str> {
+        let TrafficProfile {
+            messages_per_day,
+            calls_per_day,
+            call_seconds,
+            countries,
+            numbers,
+            ..
+        } = &self.profile;
+        let known = |iso: &String| crate::world::tariff::country(iso).is_some();
+        let in_years = today.duration_since(self.since).as_hours() / (24 * 366);
+        match () {
+            () if self.since > today || in_years >= 4 => Err("since"),
+            () if !countries.iter().all(known) => Err("country"),
+            () if *messages_per_day.max(calls_per_day) > 100_000 => Err("profile: too much a day"),
+            () if call_seconds[1] > 86_400 => Err("profile: call_seconds"),
+            () if *numbers > 1000 => Err("profile: numbers"),
+            () => Ok(()),
         }
     }
 }

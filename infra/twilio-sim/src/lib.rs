@@ -15,13 +15,17 @@ mod recorder;
 mod rng;
 mod server;
 mod sid;
+mod stamp;
+mod template;
 mod usage;
 mod world;
 
 pub mod verify;
 
 pub use callbacks::DeliveryRecord;
-pub use config::{Pace, Quirks, Rent, SimConfig, TrafficProfile};
+pub use config::{
+    AccountType, InactiveAnswer, Pace, Population, Quirks, Rent, SimConfig, TrafficProfile,
+};
 pub use counters::{CallbackCounts, Counters, LoggedRequest};
 pub use faults::{FaultAction, FaultRule};
 pub use recorder::Recorder;

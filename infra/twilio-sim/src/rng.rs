@@ -23,6 +23,11 @@ impl Rng {
         Self(state)
     }
 
+    /// The generator that a number drawn from another one names: cheap where one is needed for each cell.
+    pub(crate) fn drawn(word: u64) -> Self {
+        Self(word)
+    }
+
     /// The next number.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -58,6 +63,18 @@ impl Rng {
             '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
         ];
         (0..digits).filter_map(|_| self.pick(&HEX)).collect()
+    }
+
+    /// `length` letters and digits, as Twilio's key secrets are made of.
+    pub(crate) fn alphanumeric(&mut self, length: usize) -> String {
+        let mut drawn = String::with_capacity(length);
+        while drawn.len() < length {
+            let byte = u8::try_from(self.below(128)).unwrap_or(0);
+            if byte.is_ascii_alphanumeric() {
+                drawn.push(char::from(byte));
+            }
+        }
+        drawn
     }
 }
 

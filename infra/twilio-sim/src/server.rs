@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -51,6 +52,10 @@ impl ConnectionDropped {
     }
 }
 
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 impl Sim {
     /// Everything as a router: Twilio's API in host and prefix mode, and `/_sim/`.
     pub fn router(&self) -> Router {
@@ -84,16 +89,20 @@ impl Sim {
                 () = &mut shutdown => break,
                 accepted = listener.accept() => accepted,
             };
-            let Ok((stream, _)) = accepted else { continue };
+            let Ok((stream, from)) = accepted else {
+                continue;
+            };
             stream.set_nodelay(true).ok();
-            tokio::spawn(self.clone().serve_connection(TokioIo::new(stream)));
+            let peer = Peer(from.ip());
+            tokio::spawn(self.clone().serve_connection(TokioIo::new(stream), peer));
         }
         ticking.abort();
     }
 
-    async fn serve_connection(self, stream: TokioIo<tokio::net::TcpStream>) {
-        let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+    async fn serve_connection(self, stream: TokioIo<tokio::net::TcpStream>, peer: Peer) {
+        let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
             let sim = self.clone();
+            request.extensions_mut().insert(peer);
             async move {
                 let response = sim.respond(request.map(Body::new)).await;
                 // An error makes hyper close the connection without a byte of an answer.

@@ -11,18 +11,21 @@ use tokio::sync::{Notify, Semaphore};
 use crate::amount;
 use crate::callbacks::{self, Callback, DeliveryRecord};
 use crate::clock::VirtualClock;
-use crate::config::{SimConfig, TrafficProfile};
+use crate::config::{Population, SimConfig, TrafficProfile};
 use crate::counters::{Counters, LoggedRequest};
 use crate::faults::FaultRule;
 use crate::recorder::Recorder;
-use crate::usage::period;
-use crate::world::World;
 use crate::world::ledger::Revised;
+use crate::world::records::View;
+use crate::world::{World, day_of};
 
 /// Callbacks that leave at the same time.
 const DELIVERIES_AT_ONCE: usize = 16;
 /// How long a callback may take to connect, as Twilio's default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Accounts that a world holds at most.
+const SUBACCOUNTS_MAX: usize = 1_000_000;
 
 /// Why the simulator refuses to do something for its driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub struct AccountState {
     pub keys: Vec<String>,
     /// Numbers that it holds.
     pub numbers: Vec<String>,
+    /// Usage triggers that are not deleted.
+    pub triggers: Vec<String>,
     /// Messages ever made.
     pub messages: usize,
     /// Calls ever made.
@@ -70,6 +75,8 @@ pub struct AccountState {
     pub usage_price: String,
     /// Whether traffic is planned for it.
     pub traffic: bool,
+    /// Closed so long ago that Twilio deleted it.
+    pub deleted: bool,
 }
 
 /// The simulator; clones share everything.
@@ -182,7 +189,7 @@ impl Sim {
         let (at, due) = world.take_due(until)?;
         // Signed with the token of the moment it leaves.
         let with_token = |callback: Callback| {
-            let token = world.accounts[callback.account].token.clone();
+            let token = world.signing_token(callback.account, at).to_owned();
             (callback, token)
         };
         Some((at, due.into_iter().map(with_token).collect()))
@@ -198,27 +205,32 @@ impl Sim {
 
     async fn deliver(&self, at: Timestamp, callback: Callback, token: String) -> DeliveryRecord {
         let account_sid = self.world().accounts[callback.account].sid.to_string();
-        let sent = callbacks::deliver(
+        let (attempts, http_status, error_code) = callbacks::deliver(
             &self.inner.http,
             self.inner.rewrite.as_ref(),
             &callback,
             &token,
         )
         .await;
+        if let Some(code) = error_code {
+            self.world().alert(at, &callback, code, http_status);
+        }
         DeliveryRecord {
             at,
             account_sid,
             resource_sid: callback.resource.to_string(),
             status: callback.status.to_owned(),
             url: callback
+                .hook
                 .url
                 .split('#')
                 .next()
                 .unwrap_or_default()
                 .to_owned(),
             duplicate: callback.duplicate,
-            attempts: sent.0,
-            http_status: sent.1,
+            attempts,
+            http_status,
+            error_code,
         }
     }
 
@@ -244,8 +256,9 @@ impl Sim {
 
     /// Every account, the main one first.
     pub fn accounts(&self) -> Vec<AccountState> {
+        let now = self.inner.clock.now();
         let world = self.world();
-        let state = |account: &crate::world::accounts::Account| AccountState {
+        let state = |(index, account): (usize, &crate::world::accounts::Account)| AccountState {
             sid: account.sid.to_string(),
             friendly_name: account.friendly_name.clone(),
             status: account.status.as_str(),
@@ -266,10 +279,17 @@ impl Sim {
                 .collect(),
             messages: account.messages.len(),
             calls: account.calls.len(),
-            usage_price: amount::text(account.usage.price()),
+            triggers: world
+                .triggers
+                .of(index)
+                .iter()
+                .map(|trigger| world.triggers.all[*trigger].sid.to_string())
+                .collect(),
+            usage_price: amount::text(world.spent_by(&View::now(index, false, now))),
             traffic: account.traffic.is_some(),
+            deleted: account.deleted,
         };
-        world.accounts.iter().map(state).collect()
+        world.accounts.iter().enumerate().map(state).collect()
     }
 
     /// Starts or replaces an account's traffic; the numbers it uses.
@@ -320,7 +340,7 @@ impl Sim {
         if category.is_empty() || !category.bytes().all(is_name) {
             return Err(SimError::Invalid("category"));
         }
-        self.change(account_sid, |world, account, _| {
+        self.change(account_sid, |world, account, now| {
             let category = world.catalogue.intern(category);
             if world.catalogue.get(category).rollup {
                 return Err(SimError::Invalid(
@@ -328,6 +348,7 @@ impl Sim {
                 ));
             }
             world.revise(
+                now,
                 account,
                 day,
                 category,
@@ -353,19 +374,28 @@ impl Sim {
 
     /// The cost of all visible usage of an account and, for the main one, of its subaccounts.
     pub fn usage_price(&self, account_sid: &str) -> Result<String, SimError> {
-        let world = self.world();
+        let now = self.inner.clock.now();
+        let mut world = self.world();
         let account = world.find("AC", account_sid).ok_or(SimError::NoAccount)?;
-        let books = world.family(account, true);
-        let (first, last) = (
-            jiff::civil::Date::MIN,
-            period::back(jiff::civil::Date::MAX, 1),
-        );
-        Ok(amount::text(
-            books
-                .flat_map(|book| book.cells(first, last))
-                .map(|(_, cell)| cell.price)
-                .sum(),
-        ))
+        Ok(amount::text(world.spent(account, true, now)))
+    }
+
+    /// Makes subaccounts by the thousand, with usage since a day; their SIDs, oldest first.
+    pub fn populate(&self, population: &Population) -> Result<Vec<String>, SimError> {
+        let now = self.inner.clock.now();
+        population.check(day_of(now)).map_err(SimError::Invalid)?;
+        let mut world = self.world();
+        world.settle(now);
+        let Population {
+            subaccounts, since, ..
+        } = *population;
+        let room = SUBACCOUNTS_MAX.saturating_sub(world.accounts.len());
+        let made = (subaccounts <= room)
+            .then(|| world.populate(subaccounts, since, population.profile.clone()))
+            .flatten();
+        let (first, end) = made.ok_or(SimError::Invalid("subaccounts: too many"))?;
+        let sids = world.accounts[first..end].iter();
+        Ok(sids.map(|account| account.sid.to_string()).collect())
     }
 
     /// Changes an account now, after everything that is due.
@@ -377,7 +407,7 @@ impl Sim {
         let now = self.inner.clock.now();
         let mut world = self.world();
         world.settle(now);
-        let account = world.find("AC", account_sid).ok_or(SimError::NoAccount)?;
+        let account = world.account(account_sid).ok_or(SimError::NoAccount)?;
         let changed = change(&mut world, account, now);
         world.settle(now);
         drop(world);

@@ -117,7 +117,11 @@ async fn rollups_agree_with_their_parts_and_the_total_with_leaves_and_residual()
 
 #[tokio::test]
 async fn daily_records_sum_to_the_range_and_page_by_token() {
-    let (sim, sid) = busy_sim(Quirks::default()).await;
+    let (sim, sid) = busy_sim(Quirks {
+        as_of_lag_ms: [0, 0],
+        ..Quirks::default()
+    })
+    .await;
     pass(&sim, 4 * 86_400 + 43_200).await;
     let whole = prices(
         &sim,

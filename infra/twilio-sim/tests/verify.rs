@@ -29,13 +29,13 @@ fn recorded(
 }
 
 fn judge(file: &Value, explain: Explain) -> Vec<Verdict> {
-    verify_signatures(file.to_string().as_bytes(), explain).unwrap()
+    verify_signatures(file.to_string().as_bytes(), explain).expect("a file of vectors")
 }
 
 fn reason(vector: &Value) -> String {
-    let [verdict] = judge(vector, Explain::Yes).try_into().unwrap();
+    let [verdict] = judge(vector, Explain::Yes).try_into().expect("one verdict");
     assert!(!verdict.valid, "{vector}");
-    verdict.reason.unwrap()
+    verdict.reason.expect("an explanation")
 }
 
 #[test]
@@ -314,15 +314,15 @@ fn run(arguments: &[&str], input: &[u8]) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("the program starts");
     // A program that wants no input may have ended already.
     child
         .stdin
         .take()
-        .unwrap()
+        .expect("its input is ours")
         .write_all(input)
         .unwrap_or_default();
-    child.wait_with_output().unwrap()
+    child.wait_with_output().expect("the program ends")
 }
 
 #[test]

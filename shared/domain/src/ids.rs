@@ -119,6 +119,24 @@ sids! {
     ConferenceSid "CF";
     /// A usage trigger.
     UsageTriggerSid "UT";
+    /// A postal address.
+    AddressSid "AD";
+    /// An application: callback URLs that several numbers share.
+    ApplicationSid "AP";
+    /// A messaging service.
+    MessagingServiceSid "MG";
+    /// A regulatory bundle: the papers that a country wants to see for a number.
+    BundleSid "BU";
+    /// An identity, which some countries want to see for a number.
+    IdentitySid "RI";
+    /// A SIP trunk.
+    TrunkSid "TK";
+    /// A content template.
+    ContentSid "HX";
+    /// An event of Twilio's audit log.
+    MonitorEventSid "AE";
+    /// An alert: an error or warning that Twilio recorded.
+    AlertSid "NO";
 }
 
 fn is_sid(prefix: &str, text: &str) -> bool {

@@ -9,10 +9,11 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::client::Client;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, MainCredentials};
 use crate::error::Error;
+use crate::hosts::{Api, ApiOfMain, Host};
 use crate::paging::Row;
-use crate::request::{Effect, Request};
+use crate::request::Effect;
 use crate::wire::{self, open_enum};
 
 /// Characters of a friendly name that Twilio keeps (REST API reference, Account resource).
@@ -30,6 +31,16 @@ open_enum! {
     }
 }
 
+open_enum! {
+    /// Whether an account is paid for.
+    AccountType {
+        /// Not yet: few things are allowed.
+        Trial = "Trial",
+        /// Yes.
+        Full = "Full",
+    }
+}
+
 /// An account as Twilio shows it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Account {
@@ -42,9 +53,15 @@ pub struct Account {
     pub friendly_name: String,
     /// Whether it works.
     pub status: AccountStatus,
+    /// Whether it is paid for.
+    #[serde(default, rename = "type", deserialize_with = "wire::word")]
+    pub account_type: Option<AccountType>,
     /// When it was made.
     #[serde(default, deserialize_with = "wire::timestamp")]
     pub date_created: Option<Timestamp>,
+    /// When it last changed.
+    #[serde(default, deserialize_with = "wire::timestamp")]
+    pub date_updated: Option<Timestamp>,
     /// Its primary auth token, where Twilio shows it.
     #[serde(default, deserialize_with = "wire::secret")]
     pub auth_token: Option<SecretString>,
@@ -71,13 +88,13 @@ impl Client {
     /// Creates a subaccount. `UnknownOutcome`: list by the same name before creating again.
     pub async fn create_account(
         &self,
-        credentials: &Credentials,
+        credentials: &MainCredentials,
         friendly_name: &str,
     ) -> Result<Account, Error> {
         let effect = Effect::Create {
             what_to_look_for: "look for a subaccount of that friendly name",
         };
-        let request = Request::post("/2010-04-01/Accounts.json", &[], effect)
+        let request = ApiOfMain::post("/2010-04-01/Accounts.json", &[], effect)
             .form("FriendlyName", friendly_name);
         self.send_json(credentials, &request).await
     }
@@ -87,20 +104,16 @@ impl Client {
     /// Names are compared here as well: what Twilio's filter holds for equal is not documented.
     pub async fn list_accounts(
         &self,
-        credentials: &Credentials,
+        credentials: &MainCredentials,
         filter: &AccountFilter,
     ) -> Result<Vec<Account>, Error> {
-        let mut request = Request::get("/2010-04-01/Accounts.json", &[]);
-        if let Some(name) = &filter.friendly_name {
-            request = request.query("FriendlyName", name);
-        }
-        if let Some(status) = &filter.status {
-            request = request.query("Status", status.as_str());
-        }
+        let request = ApiOfMain::get("/2010-04-01/Accounts.json", &[])
+            .query_if("FriendlyName", filter.friendly_name.as_deref())
+            .query_if("Status", filter.status.as_ref());
         let mut accounts: Vec<Account> = self.list(credentials, request, "accounts").await?;
         accounts.retain(|account| {
             account.sid != account.owner_account_sid
-                && account.sid != *credentials.account_sid()
+                && account.sid != credentials.account_sid
                 && filter
                     .friendly_name
                     .as_ref()
@@ -119,23 +132,45 @@ impl Client {
         credentials: &Credentials,
         account: &AccountSid,
     ) -> Result<Account, Error> {
-        let request = Request::get(
+        let request = Api::get(
             "/2010-04-01/Accounts/{AccountSid}.json",
             &[account.as_str()],
         );
         self.send_json(credentials, &request).await
     }
 
-    /// Sets an account's status; setting it again changes nothing.
+    /// Sets a subaccount's status; setting it again changes nothing.
     pub async fn update_account_status(
         &self,
-        credentials: &Credentials,
+        credentials: &MainCredentials,
         account: &AccountSid,
         status: &AccountStatus,
     ) -> Result<Account, Error> {
+        self.update_account(credentials, account, "Status", status.as_str())
+            .await
+    }
+
+    /// Sets an account's friendly name; setting it again changes nothing.
+    pub async fn update_account_name(
+        &self,
+        credentials: &MainCredentials,
+        account: &AccountSid,
+        friendly_name: &str,
+    ) -> Result<Account, Error> {
+        self.update_account(credentials, account, "FriendlyName", friendly_name)
+            .await
+    }
+
+    async fn update_account(
+        &self,
+        credentials: &MainCredentials,
+        account: &AccountSid,
+        field: &str,
+        value: &str,
+    ) -> Result<Account, Error> {
         let path = "/2010-04-01/Accounts/{AccountSid}.json";
-        let request = Request::post(path, &[account.as_str()], Effect::Idempotent)
-            .form("Status", status.as_str());
+        let request =
+            ApiOfMain::post(path, &[account.as_str()], Effect::Idempotent).form(field, value);
         self.send_json(credentials, &request).await
     }
 }

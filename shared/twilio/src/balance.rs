@@ -6,9 +6,9 @@ use domain::money::Currency;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::client::Client;
-use crate::credentials::Credentials;
+use crate::credentials::MainCredentials;
 use crate::error::Error;
-use crate::request::Request;
+use crate::hosts::{ApiOfMain, Host};
 use crate::wire;
 
 /// An account's balance, which may lag behind.
@@ -28,15 +28,11 @@ fn required_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decima
 }
 
 impl Client {
-    /// Reads an account's balance.
-    pub async fn fetch_balance(
-        &self,
-        credentials: &Credentials,
-        account: &AccountSid,
-    ) -> Result<Balance, Error> {
-        let request = Request::get(
+    /// Reads the main account's balance.
+    pub async fn fetch_balance(&self, credentials: &MainCredentials) -> Result<Balance, Error> {
+        let request = ApiOfMain::get(
             "/2010-04-01/Accounts/{AccountSid}/Balance.json",
-            &[account.as_str()],
+            &[credentials.account_sid.as_str()],
         );
         self.send_json(credentials, &request).await
     }

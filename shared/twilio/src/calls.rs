@@ -1,17 +1,24 @@
-//! Calls: find the live ones, and end them.
+//! Calls: make one, find the live ones, and end them.
 //!
 //! The list is eventually consistent: whoever ends calls lists again until none is left.
 
-use domain::ids::{AccountSid, CallSid};
-use domain::{Decimal, Timestamp};
-use serde::{Deserialize, Deserializer};
+mod create;
+
+use domain::ids::{AccountSid, CallSid, PhoneNumberSid, TrunkSid};
+use domain::{Date, Decimal, Timestamp};
+use serde::Deserialize;
 
 use crate::client::Client;
+use crate::codes::ErrorCode;
 use crate::credentials::Credentials;
-use crate::error::{Error, ErrorCode, RetryReason};
+use crate::error::{Error, RetryReason};
+use crate::hosts::{Api, Host};
 use crate::paging::Row;
-use crate::request::{Effect, Request};
+use crate::request::Effect;
+use crate::values::TimeBound;
 use crate::wire::{self, open_enum};
+
+pub use create::{CallEvent, Instructions, NewCall, RecordingSettings};
 
 /// How often a call's state may move while it is being ended: queued, in progress, over.
 const STATE_MOVES_MAX: usize = 3;
@@ -83,9 +90,30 @@ pub struct Call {
     /// `inbound`, `outbound-api`, `outbound-dial`, ...
     #[serde(default, deserialize_with = "wire::text")]
     pub direction: Option<String>,
+    /// The number of ours that it came in on or went out from.
+    #[serde(default, deserialize_with = "wire::loose_id")]
+    pub phone_number_sid: Option<PhoneNumberSid>,
+    /// The trunk it went through.
+    #[serde(default, deserialize_with = "wire::loose_id")]
+    pub trunk_sid: Option<TrunkSid>,
+    /// Who answered, where Twilio listened: `human`, `machine_start`, ...
+    #[serde(default, deserialize_with = "wire::text")]
+    pub answered_by: Option<String>,
+    /// Who passed it on.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub forwarded_from: Option<String>,
+    /// The caller's name, where it was looked up.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub caller_name: Option<String>,
+    /// How long it waited to be dialled, in milliseconds.
+    #[serde(default, deserialize_with = "wire::loose_whole")]
+    pub queue_time: Option<u64>,
     /// When it was made.
     #[serde(default, deserialize_with = "wire::timestamp")]
     pub date_created: Option<Timestamp>,
+    /// When it last changed.
+    #[serde(default, deserialize_with = "wire::timestamp")]
+    pub date_updated: Option<Timestamp>,
     /// When it was dialled.
     #[serde(default, deserialize_with = "wire::timestamp")]
     pub start_time: Option<Timestamp>,
@@ -97,15 +125,11 @@ pub struct Call {
     pub duration: Option<u64>,
     /// What the whole call cost, positive (Twilio writes it negative); absent until known. It is never
     /// multiplied by the duration.
-    #[serde(default, deserialize_with = "cost")]
+    #[serde(default, deserialize_with = "wire::cost")]
     pub price: Option<Decimal>,
     /// The currency code, upper case.
     #[serde(default, deserialize_with = "wire::currency_code")]
     pub price_unit: Option<String>,
-}
-
-fn cost<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
-    Ok(wire::decimal(deserializer)?.map(|price| price.abs()))
 }
 
 impl Row for Call {
@@ -119,12 +143,26 @@ impl Row for Call {
 /// Which calls to list. The default lists all of them.
 #[derive(Debug, Clone, Default)]
 pub struct CallFilter {
+    /// Only calls to this number, SIP address or client.
+    pub to: Option<String>,
+    /// Only calls from this number, SIP address or client.
+    pub from: Option<String>,
+    /// Only legs that this call made.
+    pub parent_call_sid: Option<CallSid>,
     /// Only this status.
     pub status: Option<CallStatus>,
+    /// Started on this day (GMT).
+    pub started_on: Option<Date>,
     /// Started then or later.
-    pub started_from: Option<Timestamp>,
+    pub started_from: Option<TimeBound>,
     /// Started before.
-    pub started_before: Option<Timestamp>,
+    pub started_before: Option<TimeBound>,
+    /// Ended on this day (GMT).
+    pub ended_on: Option<Date>,
+    /// Ended then or later.
+    pub ended_from: Option<TimeBound>,
+    /// Ended before.
+    pub ended_before: Option<TimeBound>,
 }
 
 impl Client {
@@ -136,16 +174,23 @@ impl Client {
         filter: &CallFilter,
     ) -> Result<Vec<Call>, Error> {
         let path = "/2010-04-01/Accounts/{AccountSid}/Calls.json";
-        let mut request = Request::get(path, &[account.as_str()]);
-        if let Some(status) = &filter.status {
-            request = request.query("Status", status.as_str());
-        }
-        if let Some(from) = &filter.started_from {
-            request = request.query("StartTime>", &from.to_string());
-        }
-        if let Some(before) = &filter.started_before {
-            request = request.query("StartTime<", &before.to_string());
-        }
+        let request = Api::get(path, &[account.as_str()])
+            .query_if("To", filter.to.as_ref())
+            .query_if("From", filter.from.as_ref())
+            .query_if("ParentCallSid", filter.parent_call_sid.as_ref())
+            .query_if("Status", filter.status.as_ref())
+            .query_time(
+                "StartTime",
+                filter.started_on,
+                filter.started_from,
+                filter.started_before,
+            )
+            .query_time(
+                "EndTime",
+                filter.ended_on,
+                filter.ended_from,
+                filter.ended_before,
+            );
         self.list(credentials, request, "calls").await
     }
 
@@ -156,8 +201,7 @@ impl Client {
         account: &AccountSid,
         call: &CallSid,
     ) -> Result<Call, Error> {
-        let path = "/2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}.json";
-        let request = Request::get(path, &[account.as_str(), call.as_str()]);
+        let request = Api::get(PATH, &[account.as_str(), call.as_str()]);
         self.send_json(credentials, &request).await
     }
 
@@ -196,9 +240,22 @@ impl Client {
         call: &CallSid,
         status: &CallStatus,
     ) -> Result<Call, Error> {
-        let path = "/2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}.json";
-        let request = Request::post(path, &[account.as_str(), call.as_str()], Effect::Idempotent)
+        let request = Api::post(PATH, &[account.as_str(), call.as_str()], Effect::Idempotent)
             .form("Status", status.as_str());
         self.send_json(credentials, &request).await
     }
+
+    /// Deletes the record of a call that is over; one that is already gone is deleted. What it cost stays
+    /// in the usage records.
+    pub async fn delete_call(
+        &self,
+        credentials: &Credentials,
+        account: &AccountSid,
+        call: &CallSid,
+    ) -> Result<(), Error> {
+        let request = Api::delete(PATH, &[account.as_str(), call.as_str()]);
+        self.send_delete(credentials, &request).await
+    }
 }
+
+const PATH: &str = "/2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}.json";

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::error::{AlarmReason, Error, ErrorCode, RetryReason};
+use crate::codes::{CodeClass, ErrorCode};
+use crate::error::{AlarmReason, Error, RejectReason, RetryReason};
 use crate::request::Effect;
-use crate::wire::Text;
+use crate::wire::{self, Text};
 
 /// Characters of Twilio's message that are kept.
 const MESSAGE_MAX: usize = 200;
@@ -59,27 +61,49 @@ pub(crate) struct Facts {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// An error body: v2010's `{code, message, status}` or RFC 9457's `{type, title, status, code, detail}`.
+/// An error body: v2010's `{code, message, status}` or RFC 9457's `{type, title, status, code, detail,
+/// errors}`. A part that is not as documented is left out: the status alone is enough to judge by.
 #[derive(Default, Deserialize)]
 struct Body<'a> {
-    #[serde(default)]
-    code: Option<u32>,
     #[serde(default, borrow)]
-    message: Option<Text<'a>>,
+    code: Option<&'a RawValue>,
     #[serde(default, borrow)]
-    title: Option<Text<'a>>,
+    message: Option<&'a RawValue>,
     #[serde(default, borrow)]
-    detail: Option<Text<'a>>,
+    title: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    detail: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    errors: Option<&'a RawValue>,
+}
+
+/// One of the faults that RFC 9457's `errors` lists.
+#[derive(Deserialize)]
+struct Fault<'a> {
+    #[serde(borrow)]
+    detail: Text<'a>,
 }
 
 impl Body<'_> {
+    fn code(&self) -> Option<ErrorCode> {
+        let number = wire::parse_json_whole(self.code?.get()).ok()??;
+        u32::try_from(number).ok().map(ErrorCode)
+    }
+
     fn message(&self) -> Box<str> {
-        let text = [&self.message, &self.detail, &self.title]
+        let text = [self.message, self.detail, self.title]
             .into_iter()
             .flatten()
-            .next();
-        let text = text.map_or("", |text| &text.0);
-        text.chars()
+            .find_map(|raw| serde_json::from_str::<Text<'_>>(raw.get()).ok());
+        let faults = self
+            .errors
+            .and_then(|raw| serde_json::from_str::<Vec<Fault<'_>>>(raw.get()).ok());
+        let faults = faults.unwrap_or_default();
+        let parts = text.iter().chain(faults.iter().map(|fault| &fault.detail));
+        let parts: Vec<&str> = parts.map(|text| &*text.0).collect();
+        parts
+            .join("; ")
+            .chars()
             .filter(|char| !char.is_control())
             .take(MESSAGE_MAX)
             .collect::<String>()
@@ -90,13 +114,14 @@ impl Body<'_> {
 /// Judges an answer whose status is not a success.
 pub(crate) fn judge_status(effect: Effect, facts: &Facts, body: &[u8]) -> Verdict {
     let body: Body<'_> = serde_json::from_slice(body).unwrap_or_default();
-    let code = body.code.map(ErrorCode);
+    let code = body.code();
     let status = StatusCode::from_u16(facts.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status == StatusCode::TOO_MANY_REQUESTS || code == Some(ErrorCode::TOO_MANY_REQUESTS) {
         // Never processed (error dictionary, 20429), so even a create may be repeated.
         return Verdict::Again(fill(Error::retry(RetryReason::Throttled), facts, code));
     }
-    let failed = matches!(code, Some(ErrorCode::INTERNAL | ErrorCode::UNAVAILABLE));
+    let class = code.and_then(ErrorCode::class);
+    let failed = class == Some(CodeClass::Failed);
     if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT || failed {
         return match effect {
             Effect::Create { what_to_look_for } => {
@@ -107,38 +132,39 @@ pub(crate) fn judge_status(effect: Effect, facts: &Facts, body: &[u8]) -> Verdic
             }
         };
     }
-    if effect == Effect::Read && code == Some(ErrorCode::PAGE_TOKEN_INVALID) {
-        // The token has aged: the list has to be read from its beginning.
-        return Verdict::Stop(fill(Error::retry(RetryReason::StateMoved), facts, code));
-    }
-    if let Some(reason) = alarm_reason(status, code) {
-        return Verdict::Stop(alarm(reason, facts, code, body.message()));
-    }
-    Verdict::Stop(Error::Reject {
+    let refused = |reason| Error::Reject {
+        reason,
         status: facts.status,
         code,
         message: body.message(),
         request_id: facts.request_id.clone(),
+    };
+    Verdict::Stop(match class {
+        // The token has aged: the list has to be read from its beginning.
+        Some(CodeClass::Stale) if effect == Effect::Read => {
+            fill(Error::retry(RetryReason::StateMoved), facts, code)
+        }
+        Some(CodeClass::Later(reason)) => fill(Error::retry(reason), facts, code),
+        Some(CodeClass::Alarm(reason)) => alarm(reason, facts, code, body.message()),
+        Some(CodeClass::Reject(reason)) => refused(reason),
+        // The other classes are judged above, or do not answer a request.
+        Some(_) => refused(RejectReason::Other),
+        None => match reason_of(status) {
+            Ok(reason) => refused(reason),
+            Err(reason) => alarm(reason, facts, code, body.message()),
+        },
     })
 }
 
-fn alarm_reason(status: StatusCode, code: Option<ErrorCode>) -> Option<AlarmReason> {
-    match code {
-        Some(
-            ErrorCode::AUTHENTICATE | ErrorCode::ACCESS_DENIED | ErrorCode::AUTHORIZATION_FAILED,
-        ) => Some(AlarmReason::CredentialsRefused),
-        Some(ErrorCode::SUBACCOUNT_IN_SUBACCOUNT) => Some(AlarmReason::WrongCredentials),
-        Some(
-            ErrorCode::STATUS_PARENT_SUSPENDED
-            | ErrorCode::STATUS_SUSPENDED_BY_TWILIO
-            | ErrorCode::SUBACCOUNTS_EXHAUSTED,
-        ) => Some(AlarmReason::AccountLimited),
-        Some(ErrorCode::PAGE_TOKEN_MISSING) => Some(AlarmReason::ContractBroken),
-        // A suspended account's own credentials: a fact about the account, not about the credentials.
-        Some(ErrorCode::ACCOUNT_INACTIVE | ErrorCode::ACCOUNT_NOT_ACTIVE) => None,
-        _ if status == StatusCode::UNAUTHORIZED => Some(AlarmReason::CredentialsRefused),
-        _ if !status.is_client_error() => Some(AlarmReason::ContractBroken),
-        _ => None,
+/// What a status says where the code says nothing.
+fn reason_of(status: StatusCode) -> Result<RejectReason, AlarmReason> {
+    match status {
+        StatusCode::UNAUTHORIZED => Err(AlarmReason::CredentialsRefused),
+        StatusCode::METHOD_NOT_ALLOWED => Err(AlarmReason::ContractBroken),
+        StatusCode::FORBIDDEN => Ok(RejectReason::Forbidden),
+        StatusCode::NOT_FOUND => Ok(RejectReason::NotFound),
+        status if status.is_client_error() => Ok(RejectReason::Other),
+        _ => Err(AlarmReason::ContractBroken),
     }
 }
 

@@ -91,6 +91,8 @@ pub enum Product {
     Iam,
     /// Messaging services.
     Messaging,
+    /// Audit events and alerts.
+    Monitor,
     /// Price lists.
     Pricing,
 }
@@ -103,6 +105,7 @@ impl Product {
             Self::Accounts => "accounts",
             Self::Iam => "iam",
             Self::Messaging => "messaging",
+            Self::Monitor => "monitor",
             Self::Pricing => "pricing",
         }
     }

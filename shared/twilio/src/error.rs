@@ -1,11 +1,14 @@
 //! What went wrong, told by what the caller may do about it.
 //!
+//! Which of Twilio's codes leads to what is the table at `ErrorCode`, in `codes`.
+//!
 //! An error carries Twilio's request id, status, code and short message, never a body, a token or an
 //! address.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::time::Duration;
+
+use crate::codes::ErrorCode;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 type Text = Box<str>;
@@ -32,6 +35,8 @@ pub enum Error {
     /// Twilio said no, and will say no again to the same request.
     #[error("Twilio refused: {message}{}", seen(Some(*.status), *.code, .request_id.as_deref()))]
     Reject {
+        /// What it said no to.
+        reason: RejectReason,
         /// The HTTP status.
         status: u16,
         /// Twilio's error code.
@@ -94,6 +99,69 @@ pub enum RetryReason {
     /// What was asked about kept changing in between.
     #[error("the state moved meanwhile")]
     StateMoved,
+    /// The sender's queue of messages is full; this one was not taken.
+    #[error("the queue is full")]
+    QueueFull,
+}
+
+impl RetryReason {
+    /// Whether the request certainly had no effect.
+    pub(crate) fn is_untouched(self) -> bool {
+        matches!(self, Self::Throttled | Self::NotReached | Self::QueueFull)
+    }
+}
+
+/// What Twilio says no to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RejectReason {
+    /// No such resource (for these credentials).
+    #[error("no such resource")]
+    NotFound,
+    /// Not allowed: suspended, closed, or without the permission.
+    #[error("not allowed")]
+    Forbidden,
+    /// The account is suspended or closed.
+    #[error("the account is not active")]
+    AccountInactive,
+    /// A value that is not accepted.
+    #[error("a value is not accepted")]
+    Invalid,
+    /// The call is over, the subaccount closed, the account no subaccount.
+    #[error("the state does not allow it")]
+    InvalidState,
+    /// The account may not call or send there (geographic permissions).
+    #[error("the destination is not permitted")]
+    NotPermitted,
+    /// The recipient has answered STOP.
+    #[error("the recipient has unsubscribed")]
+    Unsubscribed,
+    /// Trial accounts may not.
+    #[error("not for trial accounts")]
+    TrialAccount,
+    /// The number, or any in the area code, is not for sale.
+    #[error("no such number is to be had")]
+    NumberUnavailable,
+    /// The number needs an address: one must exist in the account that is to hold it.
+    #[error("an address is required")]
+    AddressRequired,
+    /// The number needs an address in its own area.
+    #[error("a local address is required")]
+    LocalAddressRequired,
+    /// The number needs an address abroad.
+    #[error("a foreign address is required")]
+    ForeignAddressRequired,
+    /// The address cannot go while a number needs it.
+    #[error("a number needs this address")]
+    AddressInUse,
+    /// The account to transfer to is unknown, not active, or not of the same family.
+    #[error("the number cannot go to that account")]
+    TransferRefused,
+    /// As many resources of that type as Twilio allows.
+    #[error("a limit is reached")]
+    LimitReached,
+    /// Anything else; the code and the message say more.
+    #[error("refused")]
+    Other,
 }
 
 /// What a person has to look at.
@@ -108,65 +176,12 @@ pub enum AlarmReason {
     /// An answer is not what Twilio documents.
     #[error("the answer breaks the contract")]
     ContractBroken,
-    /// Main credentials would have gone to a product where they show the main account's own data.
-    #[error("main credentials do not belong on this product")]
+    /// A subaccount's credentials were used for another account, or for what only its parent may do.
+    #[error("the credentials do not belong here")]
     WrongCredentials,
     /// The HTTP client itself cannot work.
     #[error("the HTTP client cannot work")]
     Client,
-}
-
-/// A code of Twilio's error dictionary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ErrorCode(pub u32);
-
-impl ErrorCode {
-    /// Account is not active.
-    pub const ACCOUNT_INACTIVE: Self = Self(10001);
-    /// The credentials are not accepted.
-    pub const AUTHENTICATE: Self = Self(20003);
-    /// Account not active.
-    pub const ACCOUNT_NOT_ACTIVE: Self = Self(20005);
-    /// Access denied.
-    pub const ACCESS_DENIED: Self = Self(20006);
-    /// Forbidden.
-    pub const FORBIDDEN: Self = Self(20403);
-    /// No such resource.
-    pub const NOT_FOUND: Self = Self(20404);
-    /// Too many concurrent requests; not processed.
-    pub const TOO_MANY_REQUESTS: Self = Self(20429);
-    /// Internal server error.
-    pub const INTERNAL: Self = Self(20500);
-    /// Service unavailable.
-    pub const UNAVAILABLE: Self = Self(20503);
-    /// A subaccount tried to make a subaccount.
-    pub const SUBACCOUNT_IN_SUBACCOUNT: Self = Self(21101);
-    /// The call is not in a state that allows this.
-    pub const INVALID_CALL_STATE: Self = Self(21220);
-    /// Account status: not a valid value.
-    pub const STATUS_INVALID: Self = Self(21475);
-    /// Account status: the parent account is suspended.
-    pub const STATUS_PARENT_SUSPENDED: Self = Self(21476);
-    /// Account status: the account is the parent.
-    pub const STATUS_OF_PARENT: Self = Self(21477);
-    /// Account status: Twilio itself suspended the subaccount.
-    pub const STATUS_SUSPENDED_BY_TWILIO: Self = Self(21478);
-    /// Account status: the subaccount is closed for good.
-    pub const STATUS_CLOSED: Self = Self(21479);
-    /// No more subaccounts allowed.
-    pub const SUBACCOUNTS_EXHAUSTED: Self = Self(21480);
-    /// The page token is not valid (any more).
-    pub const PAGE_TOKEN_INVALID: Self = Self(21481);
-    /// A page was asked for without its token.
-    pub const PAGE_TOKEN_MISSING: Self = Self(70002);
-    /// The key's permissions do not allow this.
-    pub const AUTHORIZATION_FAILED: Self = Self(70051);
-}
-
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
 }
 
 impl Error {
@@ -200,16 +215,18 @@ impl Error {
         }
     }
 
+    /// What Twilio said no to, if it did.
+    pub fn reject_reason(&self) -> Option<RejectReason> {
+        match self {
+            Self::Reject { reason, .. } => Some(*reason),
+            _ => None,
+        }
+    }
+
     /// Whether Twilio knows no such resource (for these credentials).
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Reject { status: 404, .. })
-            || matches!(
-                self,
-                Self::Reject {
-                    code: Some(ErrorCode::NOT_FOUND),
-                    ..
-                }
-            )
+        self.reject_reason() == Some(RejectReason::NotFound)
+            || matches!(self, Self::Reject { status: 404, .. })
     }
 
     /// Whether the same request may simply be made again later.

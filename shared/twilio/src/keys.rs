@@ -3,16 +3,17 @@
 use domain::Timestamp;
 use domain::ids::{AccountSid, KeySid};
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 
 use crate::client::Client;
 use crate::credentials::Credentials;
 use crate::error::Error;
+use crate::hosts::{Api, Host};
 use crate::paging::Row;
-use crate::request::{Effect, Request};
+use crate::request::Effect;
 use crate::wire;
 
-/// A standard API key; its secret was shown once.
+/// A standard API key; its secret was shown once. It reaches everything of its account but accounts and keys.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Key {
     /// The key.
@@ -37,12 +38,8 @@ pub struct CreatedKey {
     #[serde(default, deserialize_with = "wire::timestamp")]
     pub date_created: Option<Timestamp>,
     /// Its secret.
-    #[serde(deserialize_with = "required_secret")]
+    #[serde(deserialize_with = "wire::required_secret")]
     pub secret: SecretString,
-}
-
-fn required_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-    wire::secret(deserializer)?.ok_or_else(|| D::Error::custom("a created key has a secret"))
 }
 
 impl Row for Key {
@@ -67,7 +64,7 @@ impl Client {
         };
         let path = "/2010-04-01/Accounts/{AccountSid}/Keys.json";
         let request =
-            Request::post(path, &[account.as_str()], effect).form("FriendlyName", friendly_name);
+            Api::post(path, &[account.as_str()], effect).form("FriendlyName", friendly_name);
         self.send_json(credentials, &request).await
     }
 
@@ -77,11 +74,35 @@ impl Client {
         credentials: &Credentials,
         account: &AccountSid,
     ) -> Result<Vec<Key>, Error> {
-        let request = Request::get(
-            "/2010-04-01/Accounts/{AccountSid}/Keys.json",
-            &[account.as_str()],
-        );
+        let path = "/2010-04-01/Accounts/{AccountSid}/Keys.json";
+        let request = Api::get(path, &[account.as_str()]);
         self.list(credentials, request, "keys").await
+    }
+
+    /// Reads one key, without its secret.
+    pub async fn fetch_key(
+        &self,
+        credentials: &Credentials,
+        account: &AccountSid,
+        key: &KeySid,
+    ) -> Result<Key, Error> {
+        let path = "/2010-04-01/Accounts/{AccountSid}/Keys/{KeySid}.json";
+        let request = Api::get(path, &[account.as_str(), key.as_str()]);
+        self.send_json(credentials, &request).await
+    }
+
+    /// Sets a key's friendly name.
+    pub async fn update_key(
+        &self,
+        credentials: &Credentials,
+        account: &AccountSid,
+        key: &KeySid,
+        friendly_name: &str,
+    ) -> Result<Key, Error> {
+        let path = "/2010-04-01/Accounts/{AccountSid}/Keys/{KeySid}.json";
+        let ids = [account.as_str(), key.as_str()];
+        let request = Api::post(path, &ids, Effect::Idempotent).form("FriendlyName", friendly_name);
+        self.send_json(credentials, &request).await
     }
 
     /// Deletes a key; one that is already gone is deleted.
@@ -92,10 +113,7 @@ impl Client {
         key: &KeySid,
     ) -> Result<(), Error> {
         let path = "/2010-04-01/Accounts/{AccountSid}/Keys/{KeySid}.json";
-        let request = Request::delete(path, &[account.as_str(), key.as_str()]);
-        match self.send(credentials, &request, |_| Ok(())).await {
-            Err(error) if error.is_not_found() => Ok(()),
-            outcome => outcome,
-        }
+        let request = Api::delete(path, &[account.as_str(), key.as_str()]);
+        self.send_delete(credentials, &request).await
     }
 }

@@ -50,7 +50,7 @@ fn sign_with<N: AsRef<str>, V: AsRef<str>>(
     params: &[(N, V)],
 ) -> String {
     let url = spellings::without_fragment(url);
-    STANDARD.encode(algorithm.mac(secret, url, &joined(params, Order::CodePoint)))
+    STANDARD.encode(algorithm.mac(secret, url, &joined(params, Order::Utf16)))
 }
 
 /// The lower-case hash that goes into a JSON callback's address.
@@ -77,8 +77,8 @@ pub fn verify<N: AsRef<str>, V: AsRef<str>>(
 pub struct Validator<'a> {
     url: &'a str,
     fields: String,
-    /// The same fields in Twilio's other order, where that differs.
-    fields_utf16: Option<String>,
+    /// The same fields in the other order that Twilio may have put them in, where that differs.
+    fields_by_code_point: Option<String>,
     /// Whether what is not signed (a JSON body) is what its hash says.
     intact: bool,
 }
@@ -86,17 +86,19 @@ pub struct Validator<'a> {
 impl<'a> Validator<'a> {
     /// A form callback: `url` as configured, with the query as it arrived; `params` decoded, all of them.
     pub fn for_form<N: AsRef<str>, V: AsRef<str>>(url: &'a str, params: &[(N, V)]) -> Self {
-        let fields = joined(params, Order::CodePoint);
+        let by_code_point = joined(params, Order::CodePoint);
         // The two orders differ only where a character beyond the basic plane takes part.
-        let fields_utf16 = if fields.bytes().any(|byte| byte >= 0xF0) {
-            Some(joined(params, Order::Utf16)).filter(|other| *other != fields)
+        let (fields, fields_by_code_point) = if by_code_point.bytes().any(|byte| byte >= 0xF0) {
+            let fields = joined(params, Order::Utf16);
+            let other = Some(by_code_point).filter(|other| *other != fields);
+            (fields, other)
         } else {
-            None
+            (by_code_point, None)
         };
         Self {
             url,
             fields,
-            fields_utf16,
+            fields_by_code_point,
             intact: true,
         }
     }
@@ -109,7 +111,7 @@ impl<'a> Validator<'a> {
         Self {
             url,
             fields: String::new(),
-            fields_utf16: None,
+            fields_by_code_point: None,
             intact,
         }
     }
@@ -164,34 +166,39 @@ impl<'a> Validator<'a> {
         if !self.intact {
             return None;
         }
-        let matches = |url: &str| {
-            let orders = [Some(&self.fields), self.fields_utf16.as_ref()];
-            orders.into_iter().flatten().any(|fields| {
-                let expected = algorithm.mac(secret, url, fields);
-                expected.ct_eq(given.as_slice()).into()
-            })
+        let fits = |url: &str, fields: &str| {
+            let expected = algorithm.mac(secret, url, fields);
+            bool::from(expected.ct_eq(given.as_slice()))
         };
         let usual = spellings::without_fragment(self.url);
-        if matches(usual) {
+        if fits(usual, &self.fields) {
             return Some(Cow::Borrowed(usual));
         }
         let others = spellings::others(self.url);
-        let signed = others.into_iter().find(|url| matches(url));
-        signed.map(Cow::Owned)
+        if let Some(signed) = others.into_iter().find(|url| fits(url, &self.fields)) {
+            return Some(Cow::Owned(signed));
+        }
+        let fields = self.fields_by_code_point.as_deref()?;
+        let plain = spellings::plain(usual);
+        let signed = plain.into_iter().find(|url| fits(url, fields))?;
+        Some(Cow::Owned(signed))
     }
 }
 
-/// The first body hash of the address's query, decoded.
+/// The first body hash of the address's query, decoded; an address that is none has none.
 fn stated_body_hash(url: &str) -> Option<String> {
-    let url = spellings::tidied(spellings::without_fragment(url));
-    let (_, query) = url.split_once('?')?;
-    form_urlencoded::parse(query.as_bytes())
+    url::Url::parse(url)
+        .ok()?
+        .query_pairs()
         .find_map(|(name, value)| (name == BODY_HASH_PARAMETER).then(|| value.into_owned()))
 }
 
+/// How names and values are sorted. Twilio does not say which; its libraries differ.
 #[derive(Clone, Copy)]
 enum Order {
+    /// As twilio-python does.
     CodePoint,
+    /// As twilio-node does.
     Utf16,
 }
 

@@ -12,6 +12,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::value::RawValue;
 
+use crate::codes::ErrorCode;
+
 /// Twilio's weekday is decoration; the date is what counts.
 static RFC_2822: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
 
@@ -26,6 +28,8 @@ pub(crate) enum WireError {
     Timestamp,
     #[error("not a date")]
     Date,
+    #[error("neither yes nor no")]
+    Flag,
 }
 
 /// Text that borrows from the answer where it can, inside an `Option` too.
@@ -61,6 +65,12 @@ macro_rules! open_enum {
             }
         }
 
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::parse(text)
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
@@ -86,7 +96,7 @@ pub(crate) fn parse_json_decimal(json: &str) -> Result<Option<Decimal>, WireErro
         .map_err(|_| WireError::Decimal)
 }
 
-fn parse_json_whole(json: &str) -> Result<Option<u64>, WireError> {
+pub(crate) fn parse_json_whole(json: &str) -> Result<Option<u64>, WireError> {
     let Some(text) = unquote(json) else {
         return Ok(None);
     };
@@ -148,6 +158,62 @@ pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     }
 }
 
+/// Serde: what a call, a message or a recording cost, positive: Twilio writes most of them negative.
+pub(crate) fn cost<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Decimal>, D::Error> {
+    Ok(decimal(deserializer)?.map(|price| price.abs()))
+}
+
+/// Serde: an optional whole number that nothing depends on: what is none is absent.
+pub(crate) fn loose_whole<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u64>, D::Error> {
+    let raw = Option::<&'de RawValue>::deserialize(deserializer)?;
+    Ok(raw.and_then(|raw| parse_json_whole(raw.get()).ok().flatten()))
+}
+
+/// Serde: an optional code of the error dictionary, as string or number; what is no number is absent.
+pub(crate) fn code<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<ErrorCode>, D::Error> {
+    let number = loose_whole(deserializer)?;
+    Ok(number
+        .and_then(|number| u32::try_from(number).ok())
+        .map(ErrorCode))
+}
+
+/// Serde: an optional yes or no.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    match Option::<&'de RawValue>::deserialize(deserializer)?.map(RawValue::get) {
+        None | Some("null" | "\"\"") => Ok(None),
+        Some("true" | "\"true\"") => Ok(Some(true)),
+        Some("false" | "\"false\"") => Ok(Some(false)),
+        Some(_) => Err(D::Error::custom(WireError::Flag)),
+    }
+}
+
+/// Serde: a list, where null means empty.
+pub(crate) fn rows<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Serde: an optional word of an open set, where empty means absent.
+pub(crate) fn word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: for<'a> From<&'a str>,
+{
+    let text = Option::<Text<'de>>::deserialize(deserializer)?;
+    Ok(text
+        .filter(|text| !text.0.is_empty())
+        .map(|text| T::from(&text.0)))
+}
+
 /// Serde: an optional point in time, in either format.
 pub(crate) fn timestamp<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -181,6 +247,13 @@ pub(crate) fn currency_code<'de, D: Deserializer<'de>>(
     Ok(text(deserializer)?.map(|code| code.to_ascii_uppercase()))
 }
 
+/// Serde: a secret that must be there.
+pub(crate) fn required_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<SecretString, D::Error> {
+    secret(deserializer)?.ok_or_else(|| D::Error::custom("the secret is missing"))
+}
+
 /// Serde: an optional secret.
 pub(crate) fn secret<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -198,6 +271,16 @@ where
         .map(I::try_from)
         .transpose()
         .map_err(D::Error::custom)
+}
+
+/// Serde: an optional identifier that nothing depends on: one of another form is absent, so that it keeps
+/// nobody from reading the rest.
+pub(crate) fn loose_id<'de, D, I>(deserializer: D) -> Result<Option<I>, D::Error>
+where
+    D: Deserializer<'de>,
+    I: TryFrom<String, Error = InvalidId>,
+{
+    Ok(text(deserializer)?.and_then(|text| I::try_from(text).ok()))
 }
 
 #[cfg(test)]

@@ -27,12 +27,13 @@ struct Vector {
     algorithm: Option<String>,
     signature: String,
     expect_valid: Option<bool>,
-    /// What the tenant is configured for, where that is not the token and the algorithm above.
+    /// The shared keys that the tenant is configured for, perhaps none; where that is not said, the
+    /// token and the algorithm above say it.
     #[serde(default)]
     shared_keys: Option<Vec<Key>>,
-    /// The header that came; `Some(None)` where a vector says that none did.
-    #[serde(default, with = "stated")]
-    settings: Option<Option<String>>,
+    /// The header that came.
+    #[serde(default)]
+    settings: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -40,17 +41,6 @@ struct Key {
     id: String,
     algorithm: String,
     secret: String,
-}
-
-/// Tells a `null` from a member that is not there.
-mod stated {
-    use serde::{Deserialize as _, Deserializer};
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Option<String>>, D::Error> {
-        Option::deserialize(from).map(Some)
-    }
 }
 
 impl Vector {
@@ -66,11 +56,11 @@ impl Vector {
             _ => Validator::for_form(&self.url, params),
         };
         let tokens = [SecretString::from(self.auth_token.as_str())];
-        let mut settings = self.settings.clone().flatten();
+        let mut settings = self.settings.clone();
         let keys = match &self.shared_keys {
             Some(keys) => keys.iter().map(Key::shared).collect(),
-            None if self.settings.is_some() || self.algorithm() == "HMAC_SHA1" => Vec::new(),
-            // A bare algorithm: a header with it came, from a tenant that has this key.
+            None if self.algorithm() == "HMAC_SHA1" => Vec::new(),
+            // A header with this algorithm came, from a tenant that has this key.
             None => {
                 settings = Some(format!("key=any,algorithm={}", self.algorithm()));
                 vec![SharedKey::new(

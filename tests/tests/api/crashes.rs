@@ -226,7 +226,7 @@ async fn provision_naively(world: &World) -> Option<()> {
         host.random.clone(),
     );
     let (sid, token) = world.stack.main_credentials();
-    let main = twilio::Credentials::Main {
+    let main = twilio::MainCredentials {
         account_sid: AccountSid::parse(&sid).ok()?,
         auth_token: SecretString::from(token),
     };

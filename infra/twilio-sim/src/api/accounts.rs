@@ -1,7 +1,10 @@
 //! Accounts and the balance.
 
+use std::sync::LazyLock;
+
 use crate::amount;
 use crate::json::Obj;
+use crate::template::Template;
 use crate::world::accounts::{Status, StatusRefused};
 use crate::world::{MAIN, World};
 
@@ -49,27 +52,39 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
-    let seen = |index: usize| target.who.manages_main(world) || index == target.account;
+    let world = &*world;
+    let everybody = target.who.manages_main(world);
     let name = ask
         .query("FriendlyName")
         .filter(|_| !world.quirks.friendly_name_filter_ignored);
-    let status = ask.query("Status");
+    let statuses = statuses(ask)?;
     let fits = |index: &usize| {
         let account = &world.accounts[*index];
-        seen(*index)
+        (everybody || *index == target.account)
+            && !account.deleted
             && account.listed_at <= ask.now
             && name.is_none_or(|name| account.friendly_name == name)
-            && status.is_none_or(|status| account.status.as_str() == status)
+            && (statuses.is_empty() || statuses.contains(&account.status))
     };
-    let items: Vec<usize> = (0..world.accounts.len()).rev().filter(fits).collect();
-    paging::by_sid(
+    paging::by_index(
         world,
         ask,
         "accounts",
-        &items,
+        world.accounts.len(),
+        fits,
         |index| world.accounts[index].sid,
         |out, index| write(world, out, index),
     )
+}
+
+/// The statuses that are asked for, several with commas between; none is all.
+fn statuses(ask: &Ask) -> Result<Vec<Status>, Refusal> {
+    let Some(text) = ask.query("Status") else {
+        return Ok(Vec::new());
+    };
+    text.split(',')
+        .map(|one| Status::parse(one.trim()).ok_or_else(|| Refusal::invalid("Status")))
+        .collect()
 }
 
 fn create(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
@@ -106,6 +121,10 @@ fn update(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, R
     let account = target.account;
     let name = ask.form("FriendlyName");
     check_name(name)?;
+    let closed = world.accounts[account].status == Status::Closed;
+    if closed && name.is_some() && !world.quirks.closed_accounts_renamable {
+        return Err(refused(StatusRefused::Closed));
+    }
     if let Some(status) = ask.form("Status") {
         world
             .change_status(account, status, ask.now)
@@ -122,10 +141,7 @@ fn balance(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, 
     if target.account != MAIN {
         return Err(Refusal::not_found(ask));
     }
-    let spent: i64 = world
-        .family(MAIN, true)
-        .map(crate::usage::book::Book::price)
-        .sum();
+    let spent = world.spent(MAIN, true, ask.now);
     Ok(Answer::object(200, |out| {
         let mut object = Obj::open(out);
         object
@@ -166,25 +182,43 @@ fn refused(why: StatusRefused) -> Refusal {
     }
 }
 
+/// An account's `subresource_uris`, the same for all but for the SID.
+static SUBRESOURCE_URIS: LazyLock<Template> = LazyLock::new(|| {
+    let mut template = Template::default();
+    for (index, (name, path)) in SUBRESOURCES.iter().enumerate() {
+        template
+            .text(if index > 0 { ",\"" } else { "{\"" })
+            .text(name);
+        template.text("\":\"/2010-04-01/Accounts/").sid();
+        template.text("/").text(path).text(".json\"");
+    }
+    template.text("}");
+    template
+});
+
+/// An account's `uri`.
+static URI: LazyLock<Template> = LazyLock::new(|| {
+    let mut template = Template::default();
+    template
+        .text("\"/2010-04-01/Accounts/")
+        .sid()
+        .text(".json\"");
+    template
+});
+
 fn write(world: &World, out: &mut Vec<u8>, index: usize) {
     let account = &world.accounts[index];
-    let base = format!("/2010-04-01/Accounts/{}", account.sid);
     let mut object = Obj::open(out);
-    object.str("auth_token", &account.token);
+    object.plain("auth_token", &account.token);
     write_date(&mut object, "date_created", Some(account.created_at));
     write_date(&mut object, "date_updated", Some(account.updated_at));
     object
         .str("friendly_name", &account.friendly_name)
-        .str("owner_account_sid", world.accounts[MAIN].sid.as_str())
-        .str("sid", account.sid.as_str())
-        .str("status", account.status.as_str());
-    let mut uris = Obj::open(object.name("subresource_uris"));
-    for (name, path) in SUBRESOURCES {
-        uris.str(name, &format!("{base}/{path}.json"));
-    }
-    uris.close();
-    object
-        .str("type", "Full")
-        .str("uri", &format!("{base}.json"));
+        .plain("owner_account_sid", world.accounts[MAIN].sid.as_str())
+        .plain("sid", account.sid.as_str())
+        .plain("status", account.status.as_str());
+    SUBRESOURCE_URIS.write(object.name("subresource_uris"), &account.sid);
+    object.plain("type", world.quirks.account_type.as_str());
+    URI.write(object.name("uri"), &account.sid);
     object.close();
 }

@@ -2,7 +2,7 @@
 
 use crate::json::Obj;
 
-use super::ask::Ask;
+use super::ask::{Ask, Product};
 
 /// What is sent back; status 0 closes the connection instead.
 pub(crate) struct Answer {
@@ -63,11 +63,36 @@ impl Refusal {
     }
 
     pub(crate) fn not_found(ask: &Ask) -> Self {
+        // Only the v2010 API names its version here.
+        let path = match ask.path.strip_prefix("/v").and_then(|rest| rest.find('/')) {
+            Some(version) if ask.product != Product::Api => &ask.path[version + 2..],
+            _ => &ask.path,
+        };
         Self::new(
             404,
             20_404,
-            format!("The requested resource {} was not found", ask.path),
+            format!("The requested resource {path} was not found"),
         )
+    }
+
+    /// A SID that is none, or one of something else.
+    pub(crate) fn invalid_sid() -> Self {
+        Self::bad(70_002, "Invalid Sid provided in the request")
+    }
+
+    /// A parameter that must be there.
+    pub(crate) fn missing(name: &str) -> Self {
+        Self::bad(20_001, &format!("Missing required parameter {name}"))
+    }
+
+    /// A parameter with a value that it cannot have.
+    pub(crate) fn invalid(name: &str) -> Self {
+        Self::bad(20_001, &format!("Invalid {name}"))
+    }
+
+    /// Values that do not fit the newer products' constraints.
+    pub(crate) fn constraint_violations() -> Self {
+        Self::bad(70_001, "The request has constraint violations")
     }
 
     /// Without `.json` Twilio answers in XML.
@@ -87,8 +112,10 @@ impl Refusal {
     }
 
     /// What a restricted key is told that is not allowed this.
-    pub(crate) fn authorization_failed() -> Self {
-        Self::new(401, 70_051, "Authorization Failed")
+    pub(crate) fn authorization_failed(permission: &str) -> Self {
+        let permission = permission.trim_start_matches('/');
+        let message = format!("Authorization Error: required permission {permission} is missing");
+        Self::new(401, 70_051, message)
     }
 
     pub(crate) fn not_active() -> Self {

@@ -1,8 +1,12 @@
 //! A request as the API sees it: host and prefix resolved, parameters read, credentials taken out.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, header, request::Parts};
 use base64::Engine as _;
 use jiff::Timestamp;
+
+use crate::server::Peer;
 
 /// One of Twilio's products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +110,8 @@ pub(crate) struct Ask {
     pub(crate) form: Vec<(String, String)>,
     /// User and password, if any were sent in a form that can be read.
     pub(crate) basic: Option<(String, String)>,
+    /// Where it came from, if it came over a connection of the simulator's own.
+    pub(crate) peer: Option<IpAddr>,
     pub(crate) now: Timestamp,
     pub(crate) page_fault: Option<PageFault>,
     pub(crate) price_null: bool,
@@ -141,6 +147,7 @@ impl Ask {
                 .collect(),
             form: form_urlencoded::parse(body).into_owned().collect(),
             basic: basic(&parts.headers),
+            peer: parts.extensions.get::<Peer>().map(|peer| peer.0),
             now,
             page_fault: None,
             price_null: false,

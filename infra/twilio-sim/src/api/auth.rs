@@ -2,9 +2,11 @@
 //!
 //! The main account's token acts on its children, on the v2010 API alone. Everybody else reaches only
 //! their own account: a subaccount's token all of it, a standard key neither accounts nor keys, a Main key
-//! both, a restricted key what its policy lists. On every other product a credential shows its own
+//! both, a restricted key what its policy lists of the rest. On every other product a credential shows its own
 //! account's data, whatever else the request says: the main account's, too, without any error.
 
+use crate::config::InactiveAnswer;
+use crate::sid::Sid;
 use crate::world::accounts::{KeyKind, Status};
 use crate::world::{MAIN, World};
 
@@ -21,7 +23,12 @@ pub(crate) enum Credential {
     Subaccount(usize),
     /// An API key of any kind.
     Key(usize),
+    /// The right token or key of a suspended or closed account.
+    Inactive(Sid),
     None,
+    /// A SID that nobody has.
+    Unknown,
+    /// Not the password that belongs to the SID.
     Invalid,
 }
 
@@ -32,7 +39,7 @@ impl Credential {
             Self::Main => Some(MAIN),
             Self::Subaccount(account) => Some(*account),
             Self::Key(key) => Some(world.keys[*key].account),
-            Self::None | Self::Invalid => None,
+            Self::Inactive(_) | Self::None | Self::Unknown | Self::Invalid => None,
         }
     }
 
@@ -48,26 +55,45 @@ impl Credential {
         }
     }
 
+    /// Whether it acts on subaccounts where a path of the v2010 API names them.
+    fn reaches_children(&self, world: &World) -> bool {
+        *self == Self::Main || (world.quirks.main_keys_reach_children && self.manages_main(world))
+    }
+
+    /// The SID it authenticated with.
+    pub(crate) fn sid(&self, world: &World) -> Option<Sid> {
+        match self {
+            Self::Main => Some(world.accounts[MAIN].sid),
+            Self::Subaccount(account) => Some(world.accounts[*account].sid),
+            Self::Key(key) => Some(world.keys[*key].sid),
+            Self::Inactive(sid) => Some(*sid),
+            Self::None | Self::Unknown | Self::Invalid => None,
+        }
+    }
+
     /// Kind and SID for the log.
     pub(crate) fn describe(&self, world: &World) -> (&'static str, String) {
-        match self {
-            Self::Main => ("main", world.accounts[MAIN].sid.to_string()),
-            Self::Subaccount(account) => ("subaccount", world.accounts[*account].sid.to_string()),
-            Self::Key(key) => (
-                match world.keys[*key].kind {
-                    KeyKind::Standard => "key",
-                    KeyKind::Main => "main_key",
-                    KeyKind::Restricted(_) => "restricted_key",
-                },
-                world.keys[*key].sid.to_string(),
-            ),
-            Self::None => ("none", String::new()),
-            Self::Invalid => ("invalid", String::new()),
-        }
+        let kind = match self {
+            Self::Main => "main",
+            Self::Subaccount(_) => "subaccount",
+            Self::Key(key) => match world.keys[*key].kind {
+                KeyKind::Standard => "key",
+                KeyKind::Main => "main_key",
+                KeyKind::Restricted(_) => "restricted_key",
+            },
+            Self::Inactive(_) => "inactive",
+            Self::None => "none",
+            Self::Unknown | Self::Invalid => "invalid",
+        };
+        (
+            kind,
+            self.sid(world)
+                .map_or_else(String::new, |sid| sid.to_string()),
+        )
     }
 }
 
-/// Finds out who asks. A suspended or closed account cannot authenticate, nor can its keys.
+/// Finds out who asks. A suspended or closed account cannot act, nor can its keys.
 pub(crate) fn identify(world: &World, ask: &Ask) -> Credential {
     let Some((user, password)) = &ask.basic else {
         return Credential::None;
@@ -76,35 +102,42 @@ pub(crate) fn identify(world: &World, ask: &Ask) -> Credential {
         world.accounts[account].status == Status::Active
             && world.accounts[MAIN].status == Status::Active
     };
-    if let Some(account) = world.find("AC", user) {
-        // The main account keeps its sight while it is suspended, to see what happened.
+    if let Some(account) = world.account(user) {
         return match account {
-            _ if world.accounts[account].token != *password => Credential::Invalid,
+            _ if !world.authenticates(account, password) => Credential::Invalid,
+            // The main account keeps its sight while it is suspended, to see what happened.
             MAIN => Credential::Main,
             _ if active(account) => Credential::Subaccount(account),
-            _ => Credential::Invalid,
+            _ => Credential::Inactive(world.accounts[account].sid),
         };
     }
-    match world.find("SK", user) {
-        Some(key)
-            if world.keys[key].secret == *password
-                && !world.keys[key].deleted
-                && active(world.keys[key].account) =>
-        {
-            Credential::Key(key)
-        }
-        _ => Credential::Invalid,
+    let Some(index) = world.find("SK", user) else {
+        return Credential::Unknown;
+    };
+    let key = &world.keys[index];
+    match key.secret == *password && !key.deleted {
+        true if active(key.account) => Credential::Key(index),
+        true => Credential::Inactive(key.sid),
+        false => Credential::Invalid,
     }
 }
 
-/// Refuses whoever is nobody.
-pub(crate) fn require_any(who: &Credential) -> Result<(), Refusal> {
+/// Refuses whoever is nobody, and whoever may not act now.
+pub(crate) fn require_any(world: &World, who: &Credential) -> Result<(), Refusal> {
     match who {
         Credential::None => Err(Refusal::unauthenticated(
             "Authentication Error - No credentials provided",
         )),
+        Credential::Unknown => Err(Refusal::unauthenticated(
+            "Authentication Error - invalid username",
+        )),
         Credential::Invalid => Err(Refusal::unauthenticated("Authenticate")),
-        _ => Ok(()),
+        Credential::Inactive(_) => Err(match world.quirks.inactive_answer {
+            InactiveAnswer::Unauthenticated => Refusal::unauthenticated("Authenticate"),
+            InactiveAnswer::NotActive => Refusal::not_active(),
+            InactiveAnswer::Forbidden => Refusal::new(403, 20_005, "Account not active"),
+        }),
+        Credential::Main | Credential::Subaccount(_) | Credential::Key(_) => Ok(()),
     }
 }
 
@@ -119,18 +152,16 @@ pub(crate) fn authorize(
     let denied = || Refusal::unauthenticated("Authenticate");
     let own = who.account(world).ok_or_else(denied)?;
     if let Credential::Key(key) = who {
-        let permitted = match &world.keys[*key].kind {
-            KeyKind::Standard => !operation.manages,
-            KeyKind::Main => true,
-            KeyKind::Restricted(policy) => {
-                if !policy.iter().any(|one| one == operation.permission) {
-                    return Err(Refusal::authorization_failed());
+        let kind = &world.keys[*key].kind;
+        match kind {
+            KeyKind::Standard if operation.manages => return Err(denied()),
+            KeyKind::Standard | KeyKind::Main => {}
+            KeyKind::Restricted(_) => {
+                let out_of_reach = operation.manages && !world.quirks.restricted_keys_manage;
+                if out_of_reach || !kind.permits(operation.permission) {
+                    return Err(Refusal::authorization_failed(operation.permission));
                 }
-                true
             }
-        };
-        if !permitted {
-            return Err(denied());
         }
     }
     let Some(named) = route.account.as_deref() else {
@@ -141,9 +172,35 @@ pub(crate) fn authorize(
         Product::Api,
         "only v2010 paths name an account"
     );
-    let target = world.find("AC", named);
-    match who {
-        Credential::Main => target.ok_or_else(|| Refusal::not_found(ask)),
-        _ => target.filter(|target| *target == own).ok_or_else(denied),
+    let target = world.account(named);
+    if who.reaches_children(world) {
+        target.ok_or_else(|| Refusal::not_found(ask))
+    } else {
+        target.filter(|target| *target == own).ok_or_else(denied)
     }
+}
+
+/// The account that the iam API acts on: the one that authenticated. What the request names as AccountSid
+/// is checked for subaccounts; for the main account it changes nothing, and nothing says so.
+pub(crate) fn iam_account(
+    world: &World,
+    ask: &Ask,
+    who: &Credential,
+    own: usize,
+    named: &str,
+) -> Result<usize, Refusal> {
+    if Sid::parse("AC", named).is_none() {
+        return Err(Refusal::invalid_sid());
+    }
+    let target = world.account(named);
+    if target == Some(own) {
+        return Ok(own);
+    }
+    if own != MAIN {
+        return Err(Refusal::unauthenticated("Authenticate"));
+    }
+    if world.quirks.iam_acts_on_child && who.reaches_children(world) {
+        return target.ok_or_else(|| Refusal::not_found(ask));
+    }
+    Ok(MAIN)
 }

@@ -5,7 +5,8 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
 
 use crate::json::Obj;
-use crate::world::{day_of, start_of};
+use crate::stamp;
+use crate::world::start_of;
 
 use super::answer::Refusal;
 use super::ask::Ask;
@@ -13,12 +14,16 @@ use super::ask::Ask;
 /// Writes a moment as `Thu, 30 Jul 2015 20:00:00 +0000`.
 pub(crate) fn write_date(object: &mut Obj<'_>, name: &str, at: Option<Timestamp>) {
     match at {
-        Some(at) => object.str(
-            name,
-            &at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string(),
-        ),
-        None => object.null(name),
-    };
+        Some(at) => {
+            let out = object.name(name);
+            out.push(b'"');
+            stamp::write_mail(out, at);
+            out.push(b'"');
+        }
+        None => {
+            object.null(name);
+        }
+    }
 }
 
 /// Writes a moment as `2015-07-30T20:00:00Z`, as products other than the v2010 API do.
@@ -50,10 +55,6 @@ impl Window {
                 .ok_or_else(|| Refusal::bad(20_001, "Invalid date"))
         };
         if let Some((first, end)) = asked("")? {
-            // Official libraries write a day as its midnight (`2026-03-01T00:00:00Z`), and mean the day.
-            let day = day_of(first);
-            let whole = (start_of(day) == first).then(|| day.checked_add(1.day()).ok());
-            let end = whole.flatten().map_or(end, start_of);
             (window.from, window.until) = (Some(first), Some(end));
         }
         if let Some((first, _)) = asked(">")? {
@@ -63,6 +64,19 @@ impl Window {
             window.until = Some(if inclusive { end } else { first });
         }
         Ok(window)
+    }
+
+    /// Reads two names: on or after the first, on or before the second.
+    pub(crate) fn between(ask: &Ask, from: &str, until: &str) -> Result<Self, Refusal> {
+        let asked = |name: &str| -> Result<Option<(Timestamp, Timestamp)>, Refusal> {
+            ask.query(name)
+                .map(|text| parse(text).ok_or_else(|| Refusal::invalid(name)))
+                .transpose()
+        };
+        Ok(Self {
+            from: asked(from)?.map(|(first, _)| first),
+            until: asked(until)?.map(|(_, end)| end),
+        })
     }
 
     /// Whether a moment passes; one that is not there passes only without a filter.

@@ -1,16 +1,35 @@
 //! Twilio's REST API: who asks, for what, and the answer, fault script included.
 
 mod accounts;
+mod addresses;
 mod answer;
+mod applications;
 mod ask;
+mod audit;
 mod auth;
+mod available;
 mod calls;
 mod filters;
+mod forms;
+mod geo;
+mod iam;
 mod keys;
 mod messages;
+mod monitor;
+mod number_body;
+mod number_form;
 mod numbers;
 mod paging;
+mod patterns;
+mod postal;
+mod pricing;
+mod pricing_voice;
 mod route;
+mod search;
+mod services;
+mod tokens;
+mod transfer;
+mod triggers;
 mod usage;
 
 use std::time::Duration;
@@ -43,9 +62,20 @@ const FAMILIES: &[&[Operation]] = &[
     accounts::OPERATIONS,
     keys::OPERATIONS,
     usage::OPERATIONS,
+    triggers::OPERATIONS,
     calls::OPERATIONS,
     messages::OPERATIONS,
     numbers::OPERATIONS,
+    iam::OPERATIONS,
+    tokens::OPERATIONS,
+    geo::OPERATIONS,
+    services::OPERATIONS,
+    pricing::OPERATIONS,
+    pricing_voice::OPERATIONS,
+    monitor::OPERATIONS,
+    available::OPERATIONS,
+    addresses::OPERATIONS,
+    applications::OPERATIONS,
 ];
 
 /// Answers a request to one of Twilio's products.
@@ -85,10 +115,13 @@ fn answer_in_world(world: &mut World, ask: &Ask) -> (Answered, u64) {
         *running += 1;
         *running
     });
-    let fault = world.faults.strike(&ask.method, &ask.path_and_query);
     let crowded = world.concurrency_max.is_some_and(|most| concurrent > most);
+    // A request too many is not processed at all: no rule of the fault script sees it.
+    let fault = (!crowded)
+        .then(|| world.faults.strike(&ask.method, &ask.path_and_query))
+        .flatten();
     let answer = if crowded {
-        Refusal::new(429, 20_429, "Too many requests").into()
+        too_many(world)
     } else {
         answer_with_fault(
             world,
@@ -114,6 +147,17 @@ fn answer_in_world(world: &mut World, ask: &Ask) -> (Answered, u64) {
         },
         delay_ms,
     )
+}
+
+/// What a request over the limit of requests at a time is told.
+fn too_many(world: &World) -> Answer {
+    let mut answer = Answer::from(Refusal::new(429, 20_429, "Too many requests"));
+    let after_s = world.quirks.retry_after_s;
+    if after_s > 0 {
+        let header = ("Retry-After".to_owned(), after_s.to_string());
+        answer.headers.push(header);
+    }
+    answer
 }
 
 fn answer_with_fault(
@@ -197,7 +241,7 @@ fn dispatch(
     if !route.known {
         return Err(Refusal::not_found(ask));
     }
-    auth::require_any(who)?;
+    auth::require_any(world, who)?;
     let operation = route.operation.ok_or_else(Refusal::method_not_allowed)?;
     let account = auth::authorize(world, ask, who, route, operation)?;
     let target = Target {
@@ -205,7 +249,10 @@ fn dispatch(
         account,
         ids: route.ids(ask),
     };
-    (operation.handler)(world, ask, &target)
+    let before = audit::before(world, ask, operation, &target, FAMILIES);
+    let answer = (operation.handler)(world, ask, &target)?;
+    audit::record(world, ask, operation, &target, &answer, before);
+    Ok(answer)
 }
 
 /// Books the request and dresses the answer in Twilio's headers.

@@ -23,6 +23,11 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// How many rows are asked for.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
     pub(crate) fn read(ask: &Ask) -> Result<Self, Refusal> {
         let number = |name: &str, default: usize| match ask.query(name) {
             None => Ok(default),
@@ -76,10 +81,8 @@ pub(crate) fn by_sid(
     let from = match &page.token {
         None => 0,
         Some(token) => {
-            let last = token
-                .strip_prefix("PA")
-                .and_then(|sid| sid.get(..2).and_then(|prefix| world.find(prefix, sid)));
-            let last = last.ok_or_else(|| Refusal::bad(21_481, "Invalid PageToken"))?;
+            let last = last_seen(world, token);
+            let (last, _) = last.ok_or_else(|| Refusal::bad(21_481, "Invalid PageToken"))?;
             // The token names the last item seen, so that new ones at the front shift nothing.
             items.partition_point(|item| *item >= last)
         }
@@ -97,15 +100,92 @@ pub(crate) fn by_sid(
         previous: from.checked_sub(page.size).and_then(token_before),
     };
     Ok(frame(ask, &page, key, &place, |out, from, to| {
-        out.push(b'[');
-        for (at, item) in items[from..to].iter().enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            write(out, *item);
-        }
-        out.push(b']');
+        write_all(out, &items[from..to], write);
     }))
+}
+
+/// Answers with a page of what there are many of: things below `count` that fit, newest first, without a
+/// list of all of them.
+pub(crate) fn by_index(
+    world: &World,
+    ask: &Ask,
+    key: &str,
+    count: usize,
+    fits: impl Fn(&usize) -> bool,
+    sid: impl Fn(usize) -> Sid,
+    write: impl Fn(&mut Vec<u8>, usize),
+) -> Result<Answer, Refusal> {
+    let page = Page::read(ask)?;
+    let seen = match &page.token {
+        None => count,
+        Some(token) => last_seen(world, token)
+            .filter(|(index, text)| *index < count && sid(*index).as_str() == *text)
+            .map(|(index, _)| index)
+            .ok_or_else(|| Refusal::bad(21_481, "Invalid PageToken"))?,
+    };
+    // The page before this one, upwards, and the item before that, which its token names.
+    let mut items: Vec<usize> = (seen..count).filter(&fits).take(page.size + 1).collect();
+    let token = |item: usize| format!("PA{}", sid(item));
+    let previous = items.get(page.size).map(|item| token(*item));
+    items.truncate(page.size);
+    items.reverse();
+    let from = items.len();
+    items.extend((0..seen).rev().filter(&fits).take(page.size + 1));
+    let more = items.len() > from + page.size;
+    items.truncate(from + page.size);
+    let place = Place {
+        from,
+        to: items.len(),
+        next: items.last().filter(|_| more).map(|last| token(*last)),
+        previous,
+    };
+    Ok(frame(ask, &page, key, &place, |out, from, to| {
+        write_all(out, &items[from..to], write);
+    }))
+}
+
+/// The thing that a token names, and its SID.
+fn last_seen<'t>(world: &World, token: &'t str) -> Option<(usize, &'t str)> {
+    let text = token.strip_prefix("PA")?;
+    Some((world.find(text.get(..2)?, text)?, text))
+}
+
+/// How rows that are only numbered are named, so that new ones shift nothing.
+pub(crate) struct Places<'a> {
+    /// A row's name.
+    pub(crate) of: &'a dyn Fn(usize) -> Option<String>,
+    /// The row that follows the one with this name, which may be gone.
+    pub(crate) after: &'a dyn Fn(&str) -> Option<usize>,
+}
+
+/// Answers with a page of rows whose token names the last row seen.
+pub(crate) fn by_place(
+    ask: &Ask,
+    key: &str,
+    rows: usize,
+    places: &Places<'_>,
+    write: impl Fn(&mut Vec<u8>, usize, usize),
+) -> Result<Answer, Refusal> {
+    let page = Page::read(ask)?;
+    let from = match &page.token {
+        None => 0,
+        Some(token) => offset(token)
+            .or_else(|| (places.after)(&decoded(token)?))
+            .ok_or_else(|| Refusal::bad(21_481, "Invalid PageToken"))?
+            .min(rows),
+    };
+    let to = (from + page.size).min(rows);
+    let token_before = |at: usize| {
+        let place = (places.of)(at.checked_sub(1)?)?;
+        Some(format!("AP{}", STANDARD.encode(place)))
+    };
+    let place = Place {
+        from,
+        to,
+        next: (to < rows).then(|| token_before(to)).flatten(),
+        previous: from.checked_sub(page.size).and_then(token_before),
+    };
+    Ok(frame(ask, &page, key, &place, write))
 }
 
 /// Answers with a page of rows that are only numbered.
@@ -134,8 +214,23 @@ pub(crate) fn by_offset(
 }
 
 fn offset(token: &str) -> Option<usize> {
+    decoded(token)?.parse().ok()
+}
+
+fn decoded(token: &str) -> Option<String> {
     let decoded = STANDARD.decode(token.strip_prefix("AP")?).ok()?;
-    std::str::from_utf8(&decoded).ok()?.parse().ok()
+    String::from_utf8(decoded).ok()
+}
+
+fn write_all(out: &mut Vec<u8>, items: &[usize], write: impl Fn(&mut Vec<u8>, usize)) {
+    out.push(b'[');
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write(out, *item);
+    }
+    out.push(b']');
 }
 
 fn frame(

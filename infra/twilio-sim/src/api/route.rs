@@ -31,10 +31,10 @@ impl Target<'_> {
 
 /// One thing that can be asked for.
 pub(crate) struct Operation {
-    method: &'static str,
+    pub(crate) method: &'static str,
     pub(crate) product: Product,
     /// Below the v2010 API's version, or from a product's root; names stand in braces.
-    path: &'static str,
+    pub(crate) path: &'static str,
     /// What a restricted key must be allowed.
     pub(crate) permission: &'static str,
     /// Whether it is about accounts or keys.

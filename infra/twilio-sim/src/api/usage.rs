@@ -1,13 +1,12 @@
 //! Usage records: the range that is asked for, then the page.
 
-use crate::usage::book::Book;
 use crate::usage::page::{Listing, Only};
 use crate::usage::period::{self, Span};
-use crate::world::{MAIN, World, day_of};
+use crate::world::{World, day_of};
 
 use super::answer::{Answer, Refusal};
 use super::ask::Ask;
-use super::paging;
+use super::paging::{self, Places};
 use super::route::{Operation, Target, get};
 
 macro_rules! listings {
@@ -33,62 +32,101 @@ listings! {
     "/LastMonth" last_month LastMonth,
 }
 
-impl World {
-    /// The books that an account's usage is made of: for the main account its subaccounts' too.
-    pub(crate) fn family(
-        &self,
-        account: usize,
-        with_children: bool,
-    ) -> impl Iterator<Item = &Book> {
-        let accounts = if account == MAIN && with_children {
-            &self.accounts[..]
-        } else {
-            &self.accounts[account..=account]
-        };
-        accounts.iter().map(|account| &account.usage)
-    }
-}
+/// A list without end would be one over decades.
+const DAYS_MAX: i64 = 4 * 366;
 
-fn list(world: &World, ask: &Ask, account: usize, span: Span) -> Result<Answer, Refusal> {
-    let today = day_of(ask.now);
-    let owner = &world.accounts[account];
-    let asked_day = |name: &str, default| match ask.query(name) {
-        None => Ok(default),
-        Some(text) => period::parse_day(text, today)
-            .ok_or_else(|| Refusal::bad(20_001, &format!("Invalid {name}"))),
+fn list(world: &mut World, ask: &Ask, account: usize, span: Span) -> Result<Answer, Refusal> {
+    if !span.is_convenient() && is_missing(world, account) {
+        return Err(Refusal::not_found(ask));
+    }
+    let with_children = includes_subaccounts(world, ask, span)?;
+    let view = world.view(account, with_children, ask.now);
+    let periods = periods(world, ask, account, span)?;
+    let only = match ask.query("Category") {
+        None => Only::All,
+        Some(name) => match world.catalogue.id(name) {
+            Some(id) => Only::One(id),
+            None if world.quirks.unknown_category_refused => return Err(invalid("Category")),
+            None => Only::Nothing,
+        },
     };
-    let (start, end) = (
-        asked_day("StartDate", day_of(owner.created_at))?,
-        asked_day("EndDate", today)?,
-    );
-    // A span of years would be a list without end.
-    let start = start.max(period::back(today, 4 * 366));
-    let periods = span.periods(today, (start, end.min(today).max(start)));
-    let with_children = !ask
-        .query("IncludeSubaccounts")
-        .is_some_and(|text| text.eq_ignore_ascii_case("false"));
+    if let (Some(earliest), Some(latest)) = (periods.last(), periods.first()) {
+        world.prepare(&view, earliest.0, latest.1);
+    }
+    let world = &*world;
     let listing = Listing {
-        catalogue: &world.catalogue,
-        books: world.family(account, with_children).collect(),
-        account: owner.sid,
+        world,
+        view,
+        account: world.accounts[account].sid,
         span,
         periods,
-        only: match ask.query("Category") {
-            None => Only::All,
-            Some(name) => world.catalogue.id(name).map_or(Only::Nothing, Only::One),
-        },
-        as_of: ask.now.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string(),
+        only,
+        fresh: world.freshness(&view),
         price_unit: ask
             .price_unit
             .clone()
             .unwrap_or_else(|| world.currency.to_lowercase()),
         price_null: ask.price_null,
-        number_price_per_mille: world.quirks.number_price_per_mille,
-        seed: world.seed,
     };
     let columns = listing.columns();
     let rows = listing.periods.len() * columns.len();
-    paging::by_offset(ask, "usage_records", rows, |out, from, to| {
-        listing.write_rows(out, &columns, from, to);
-    })
+    let write = |out: &mut Vec<u8>, from, to| listing.write_rows(out, &columns, from, to);
+    if world.quirks.usage_rows_shift {
+        return paging::by_offset(ask, "usage_records", rows, write);
+    }
+    let places = Places {
+        of: &|row| listing.place_of(&columns, row),
+        after: &|place| listing.row_after(&columns, place),
+    };
+    paging::by_place(ask, "usage_records", rows, &places, write)
+}
+
+/// Some accounts' records over a range are not found, while those by name of the range are.
+fn is_missing(world: &World, account: usize) -> bool {
+    let missing = &world.quirks.usage_not_found;
+    let sid = world.accounts[account].sid;
+    missing.iter().any(|one| one == sid.as_str())
+}
+
+fn includes_subaccounts(world: &World, ask: &Ask, span: Span) -> Result<bool, Refusal> {
+    let asked = match ask.query("IncludeSubaccounts") {
+        None => true,
+        Some(text) if text.eq_ignore_ascii_case("true") => true,
+        Some(text) if text.eq_ignore_ascii_case("false") => false,
+        Some(_) => return Err(invalid("IncludeSubaccounts")),
+    };
+    let ignored = world.quirks.include_subaccounts_ignored_on_subresources;
+    Ok(asked || (ignored && span.is_convenient()))
+}
+
+/// The periods that rows are about; none where the range ends before it begins.
+fn periods(
+    world: &World,
+    ask: &Ask,
+    account: usize,
+    span: Span,
+) -> Result<Vec<(jiff::civil::Date, jiff::civil::Date)>, Refusal> {
+    let today = day_of(ask.now);
+    let asked_day = |name: &str| match ask.query(name) {
+        None => Ok(None),
+        Some(text) => period::parse_day(text, today)
+            .map(Some)
+            .ok_or_else(|| invalid(name)),
+    };
+    let (asked_start, asked_end) = (asked_day("StartDate")?, asked_day("EndDate")?);
+    let end = asked_end.unwrap_or(today);
+    let start = asked_start.unwrap_or_else(|| day_of(world.accounts[account].created_at).min(end));
+    if start > end {
+        return if world.quirks.reversed_range_refused {
+            Err(invalid("StartDate"))
+        } else {
+            Ok(Vec::new())
+        };
+    }
+    let start = start.max(period::back(today, DAYS_MAX));
+    Ok(span.periods(today, (start, end.min(today).max(start))))
+}
+
+fn invalid(name: &str) -> Refusal {
+    Refusal::bad(20_001, &format!("Invalid {name}"))
 }

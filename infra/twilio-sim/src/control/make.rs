@@ -1,10 +1,8 @@
-//! What a driver makes by hand: traffic, a call, a message, a number.
-
-use std::collections::BTreeMap;
+//! What a driver makes by hand: traffic, a call, a message.
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::TrafficProfile;
+use crate::config::{Population, TrafficProfile};
 use crate::sim::{Sim, SimError};
 use crate::world::calls::{CallDraft, CallStatus, Wanted};
 use crate::world::messages::{MessageDraft, MessageStatus};
@@ -31,6 +29,22 @@ pub(super) fn start_traffic(sim: &Sim, asked: TrafficStart) -> Reply {
     Ok(ok(&Started {
         account_sid: asked.account_sid,
         numbers,
+    }))
+}
+
+#[derive(Serialize)]
+struct Populated {
+    subaccounts: usize,
+    first_sid: Option<String>,
+    last_sid: Option<String>,
+}
+
+pub(super) fn populate(sim: &Sim, asked: &Population) -> Reply {
+    let sids = sim.populate(asked)?;
+    Ok(ok(&Populated {
+        subaccounts: sids.len(),
+        first_sid: sids.first().cloned(),
+        last_sid: sids.last().cloned(),
     }))
 }
 
@@ -174,31 +188,4 @@ fn ends(
         None => tariff::draw_number(&tariff::COUNTRIES[0], &mut world.draw(account)),
     };
     Ok(if inbound { (other, own) } else { (own, other) })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NumberAsked {
-    account_sid: String,
-    phone_number: Option<String>,
-}
-
-pub(super) fn buy_number(sim: &Sim, asked: &NumberAsked) -> Reply {
-    if asked
-        .phone_number
-        .as_deref()
-        .is_some_and(|number| !tariff::is_e164(number))
-    {
-        return Err(SimError::Invalid("phone number").into());
-    }
-    let bought = sim.change(&asked.account_sid, |world, account, now| {
-        let number = world.buy_number(now, account, asked.phone_number.as_deref(), "US");
-        let number =
-            &world.numbers[number.ok_or(SimError::Invalid("phone number: somebody holds it"))?];
-        Ok(BTreeMap::from([
-            ("sid", number.sid.to_string()),
-            ("phone_number", number.e164.clone()),
-        ]))
-    })?;
-    Ok(ok(&bought))
 }

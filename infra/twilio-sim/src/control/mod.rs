@@ -1,6 +1,8 @@
 //! The control endpoints under `/_sim/`, outside Twilio's name space; CONTROL.md describes them.
 
+mod accounts;
 mod make;
+mod numbers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use crate::api::BODY_MAX_BYTES;
 use crate::faults::FaultRule;
 use crate::sim::{Sim, SimError};
-use crate::world::accounts::Status;
 
 type Reply = Result<Response<Body>, Bad>;
 
@@ -58,7 +59,10 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
         }
         ("POST", "calls") => make::place_call(sim, read(body)?),
         ("POST", "messages") => make::send_message(sim, read(body)?),
-        ("POST", "numbers") => make::buy_number(sim, &read(body)?),
+        ("POST", "keys") => accounts::make_key(sim, &read(body)?),
+        ("GET", "limits") => Ok(accounts::show_limits(sim)),
+        ("POST", "limits") => accounts::set_limits(sim, body),
+        ("POST", "population") => make::populate(sim, &read(body)?),
         ("POST", "usage") => {
             let asked: UsageSet = read(body)?;
             let (usage, count) = (asked.usage.as_deref(), asked.count);
@@ -99,12 +103,14 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
         ("GET", "counters") => Ok(ok(&sim.counters())),
         ("GET", "state") => Ok(ok(&sim.accounts())),
         ("POST", other) if other.starts_with("accounts/") => {
-            set_account(sim, other.trim_start_matches("accounts/"), &read(body)?)
+            accounts::set_account(sim, other.trim_start_matches("accounts/"), &read(body)?)
         }
-        _ => Err(Bad(
-            StatusCode::NOT_FOUND,
-            "no such control endpoint".to_owned(),
-        )),
+        (method, what) => numbers::respond(sim, method, what, body).unwrap_or_else(|| {
+            Err(Bad(
+                StatusCode::NOT_FOUND,
+                "no such control endpoint".to_owned(),
+            ))
+        }),
     }
 }
 
@@ -172,33 +178,6 @@ struct UsageSet {
     price: String,
     usage: Option<String>,
     count: Option<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AccountSet {
-    status: Option<String>,
-    by_twilio: Option<bool>,
-}
-
-fn set_account(sim: &Sim, sid: &str, asked: &AccountSet) -> Reply {
-    let status = match asked.status.as_deref() {
-        None => None,
-        Some(text) => match Status::parse(text) {
-            Some(Status::Closed) | None => return Err(SimError::Invalid("status").into()),
-            status => status,
-        },
-    };
-    sim.change(sid, |world, account, now| {
-        if let Some(status) = status {
-            world.platform_status(account, status, now);
-        }
-        if let Some(by_twilio) = asked.by_twilio {
-            world.accounts[account].by_twilio = by_twilio;
-        }
-        Ok(())
-    })?;
-    Ok(nothing())
 }
 
 #[derive(Deserialize)]

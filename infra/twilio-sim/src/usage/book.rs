@@ -1,4 +1,6 @@
-//! What one account has used, by GMT day and leaf category, as far as it is visible.
+//! What was booked and revised by hand or by chance, by GMT day and leaf category, as far as it is visible.
+//!
+//! Where an account's usage is derived from the seed, its book holds differences from that.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +18,15 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn add(&mut self, other: &Self) {
-        self.count += other.count;
-        self.usage += other.usage;
-        self.price += other.price;
+        self.count = self.count.saturating_add(other.count);
+        self.usage = self.usage.saturating_add(other.usage);
+        self.price = self.price.saturating_add(other.price);
+    }
+
+    pub(crate) fn take(&mut self, other: &Self) {
+        self.count = self.count.saturating_sub(other.count);
+        self.usage = self.usage.saturating_sub(other.usage);
+        self.price = self.price.saturating_sub(other.price);
     }
 
     pub(crate) fn is_zero(&self) -> bool {
@@ -26,7 +34,7 @@ impl Cell {
     }
 }
 
-/// The book of one account.
+/// A book: one account's, or that of a main account with all its subaccounts.
 #[derive(Default)]
 pub(crate) struct Book {
     days: BTreeMap<Date, Vec<(CategoryId, Cell)>>,
@@ -58,12 +66,14 @@ impl Book {
             .flat_map(|(_, cells)| cells.iter().map(|(id, cell)| (*id, cell)))
     }
 
-    /// Everything it ever cost.
-    pub(crate) fn price(&self) -> i64 {
+    /// What is booked of one category on one day.
+    pub(crate) fn booked(&self, day: Date, category: CategoryId) -> Cell {
         self.days
-            .values()
-            .flatten()
-            .map(|(_, cell)| cell.price)
-            .sum()
+            .get(&day)
+            .and_then(|cells| {
+                let at = cells.binary_search_by_key(&category, |(id, _)| *id).ok()?;
+                Some(cells[at].1)
+            })
+            .unwrap_or_default()
     }
 }

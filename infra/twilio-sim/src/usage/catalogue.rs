@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 
-use super::book::{Book, Cell};
+use super::book::Cell;
 use super::names;
 use crate::sid::Sid;
+use crate::template::Template;
 
 /// The index of a category.
 pub(crate) type CategoryId = u16;
@@ -52,9 +53,10 @@ pub(crate) struct Category {
     pub(crate) kind: Kind,
     pub(crate) rollup: bool,
     parent: Option<CategoryId>,
-    /// The row's `subresource_uris` for a blank account, and where its SID goes.
-    uris: Vec<u8>,
-    sid_at: Vec<usize>,
+    /// The rollup that may contain it: Twilio's page does not say.
+    unclear_parent: Option<CategoryId>,
+    /// The row's `subresource_uris`.
+    uris: Template,
 }
 
 /// All categories.
@@ -85,9 +87,18 @@ impl Catalogue {
                 catalogue.all[usize::from(id)].parent = parent;
             }
         }
+        for (name, parent) in names::UNCLEAR {
+            let parent = catalogue.id(parent);
+            if let Some(id) = catalogue.id(name) {
+                catalogue.all[usize::from(id)].unclear_parent = parent;
+            }
+        }
         catalogue.listed = catalogue.all.len();
         for name in names::OTHERS {
-            catalogue.add(name, Kind::Plain);
+            let id = catalogue.add(name, Kind::Plain);
+            if names::is_video(name) {
+                catalogue.all[usize::from(id)].parent = catalogue.id("pv");
+            }
         }
         if all {
             catalogue.listed = catalogue.all.len();
@@ -111,7 +122,12 @@ impl Catalogue {
         &self.all[usize::from(id)]
     }
 
-    /// The rows of a list without filter: the listed ones, and of the others those that `books` used.
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The rows of a list without filter: the listed ones, and of the others those that were used.
     pub(crate) fn columns(&self, used: &[Cell]) -> Vec<CategoryId> {
         (0..self.all.len())
             .filter(|index| {
@@ -121,40 +137,39 @@ impl Catalogue {
             .collect()
     }
 
-    /// The sums of every category over these books and days.
-    pub(crate) fn totals<'b>(
-        &self,
-        books: impl Iterator<Item = &'b Book>,
-        first: jiff::civil::Date,
-        last: jiff::civil::Date,
-    ) -> Vec<Cell> {
-        let mut totals = vec![Cell::default(); self.all.len()];
-        for book in books {
-            for (id, cell) in book.cells(first, last) {
-                let mut at = Some(id);
-                while let Some(id) = at {
-                    totals[usize::from(id)].add(cell);
-                    at = self.get(id).parent;
-                }
-                let total = &mut totals[usize::from(self.total)];
-                total.price += cell.price;
-                total.usage += cell.price;
+    /// Adds what leaves say to the rollups that contain them, and everything to the total.
+    pub(crate) fn roll_up(&self, sums: &mut [Cell], unclear_inside: bool) {
+        let mut total = Cell::default();
+        for (category, at) in self.all.iter().zip(0..) {
+            if category.rollup || sums[at].is_zero() {
+                continue;
             }
+            let cell = sums[at];
+            let unclear = category.unclear_parent.filter(|_| unclear_inside);
+            let mut above = category.parent.or(unclear);
+            while let Some(id) = above {
+                sums[usize::from(id)].add(&cell);
+                above = self.get(id).parent;
+            }
+            total.add(&Cell {
+                count: 0,
+                usage: cell.price,
+                price: cell.price,
+            });
         }
-        totals
+        sums[usize::from(self.total)] = total;
     }
 
     fn add(&mut self, name: &str, kind: Kind) -> CategoryId {
         let id = CategoryId::try_from(self.all.len()).unwrap_or(CategoryId::MAX);
-        let (uris, sid_at) = subresource_uris(name);
         self.all.push(Category {
             name: name.to_owned(),
             description: name.replace('-', " "),
             kind,
             rollup: names::ROLLUPS.contains(&name),
             parent: None,
-            uris,
-            sid_at,
+            unclear_parent: None,
+            uris: subresource_uris(name),
         });
         self.by_name.insert(name.to_owned(), id);
         id
@@ -162,17 +177,13 @@ impl Catalogue {
 }
 
 impl Category {
-    /// Writes the row's `subresource_uris` for an account: one copy and a few patches.
+    /// Writes the row's `subresource_uris` for an account.
     pub(crate) fn write_uris(&self, out: &mut Vec<u8>, account: &Sid) {
-        let from = out.len();
-        out.extend_from_slice(&self.uris);
-        for at in &self.sid_at {
-            out[from + at..from + at + Sid::LEN].copy_from_slice(account.bytes());
-        }
+        self.uris.write(out, account);
     }
 }
 
-fn subresource_uris(category: &str) -> (Vec<u8>, Vec<usize>) {
+fn subresource_uris(category: &str) -> Template {
     const PERIODS: [(&str, &str); 8] = [
         ("all_time", "AllTime"),
         ("daily", "Daily"),
@@ -183,16 +194,14 @@ fn subresource_uris(category: &str) -> (Vec<u8>, Vec<usize>) {
         ("yearly", "Yearly"),
         ("yesterday", "Yesterday"),
     ];
-    let (mut text, mut sid_at) = (String::from("{"), Vec::new());
+    let mut template = Template::default();
+    template.text("{");
     for (index, (name, path)) in PERIODS.iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        text.extend(["\"", name, "\":\"/2010-04-01/Accounts/"]);
-        sid_at.push(text.len());
-        text.push_str(&"A".repeat(Sid::LEN));
-        text.extend(["/Usage/Records/", path, ".json?Category=", category, "\""]);
+        template.text(if index > 0 { ",\"" } else { "\"" });
+        template.text(name).text("\":\"/2010-04-01/Accounts/").sid();
+        template.text("/Usage/Records/").text(path);
+        template.text(".json?Category=").text(category).text("\"");
     }
-    text.push('}');
-    (text.into_bytes(), sid_at)
+    template.text("}");
+    template
 }

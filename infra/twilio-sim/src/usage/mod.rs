@@ -2,6 +2,8 @@
 
 pub(crate) mod book;
 pub(crate) mod catalogue;
+pub(crate) mod derived;
 mod names;
 pub(crate) mod page;
 pub(crate) mod period;
+pub(crate) mod revision;

@@ -111,6 +111,31 @@ pub(crate) const ROLLUPS: &[&str] = &[
     "voice-intelligence",
 ];
 
+/// Categories of which Twilio's page does not say whether this rollup contains them.
+pub(crate) const UNCLEAR: &[(&str, &str)] = &[
+    ("phonenumbers-setups", "phonenumbers"),
+    ("phonenumbers-cps", "phonenumbers"),
+    ("shortcodes-mps", "shortcodes"),
+    ("shortcodes-mms-enablement", "shortcodes"),
+];
+
+/// How the names of video products begin: `pv` contains them all, TURN traffic included.
+const VIDEO: &[&str] = &[
+    "pv-",
+    "pvideo-",
+    "group-rooms",
+    "small-group-rooms",
+    "peer-to-peer-rooms",
+    "basic-peer-to-peer-rooms",
+    "turnmegabytes",
+    "video-",
+];
+
+/// Whether a name is a video product's.
+pub(crate) fn is_video(name: &str) -> bool {
+    VIDEO.iter().any(|start| name.starts_with(start))
+}
+
 /// All other names ever listed.
 #[rustfmt::skip]
 pub(crate) const OTHERS: &[&str] = &[

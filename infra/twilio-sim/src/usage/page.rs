@@ -2,13 +2,16 @@
 
 use jiff::civil::Date;
 
-use super::book::{Book, Cell};
-use super::catalogue::{Catalogue, CategoryId, Kind};
+use super::book::Cell;
+use super::catalogue::{CategoryId, Kind};
 use super::period::Span;
 use crate::amount;
 use crate::json::Obj;
 use crate::rng::Rng;
 use crate::sid::Sid;
+use crate::stamp;
+use crate::world::World;
+use crate::world::records::{Freshness, View};
 
 /// Which categories a list shows.
 pub(crate) enum Only {
@@ -20,17 +23,15 @@ pub(crate) enum Only {
 
 /// Everything that the rows of one list share.
 pub(crate) struct Listing<'a> {
-    pub(crate) catalogue: &'a Catalogue,
-    pub(crate) books: Vec<&'a Book>,
+    pub(crate) world: &'a World,
+    pub(crate) view: View,
     pub(crate) account: Sid,
     pub(crate) span: Span,
     pub(crate) periods: Vec<(Date, Date)>,
     pub(crate) only: Only,
-    pub(crate) as_of: String,
+    pub(crate) fresh: Freshness,
     pub(crate) price_unit: String,
     pub(crate) price_null: bool,
-    pub(crate) number_price_per_mille: u64,
-    pub(crate) seed: u64,
 }
 
 impl Listing<'_> {
@@ -39,10 +40,29 @@ impl Listing<'_> {
         match (&self.only, self.periods.last(), self.periods.first()) {
             (Only::One(id), _, _) => vec![*id],
             (Only::All, Some(earliest), Some(latest)) => {
-                self.catalogue.columns(&self.totals((earliest.0, latest.1)))
+                let used = self.totals((earliest.0, latest.1));
+                self.world.catalogue.columns(&used)
             }
             _ => Vec::new(),
         }
+    }
+
+    /// What names a row among the others, whatever rows come between.
+    pub(crate) fn place_of(&self, columns: &[CategoryId], row: usize) -> Option<String> {
+        let (first, _) = self.periods.get(row.checked_div(columns.len())?)?;
+        let id = columns.get(row.checked_rem(columns.len())?)?;
+        Some(format!("{first}:{}", self.world.catalogue.get(*id).name))
+    }
+
+    /// The row that follows the named one.
+    pub(crate) fn row_after(&self, columns: &[CategoryId], place: &str) -> Option<usize> {
+        let (first, name) = place.split_once(':')?;
+        let first: Date = first.parse().ok()?;
+        let id = self.world.catalogue.id(name)?;
+        let later = self.periods.partition_point(|period| period.0 > first);
+        let same = self.periods.get(later).is_some_and(|it| it.0 == first);
+        let within = columns.partition_point(|column| *column <= id);
+        Some(later * columns.len() + if same { within } else { 0 })
     }
 
     /// Writes rows `[from, to)` as a JSON array.
@@ -79,17 +99,17 @@ impl Listing<'_> {
     }
 
     fn totals(&self, period: (Date, Date)) -> Vec<Cell> {
-        self.catalogue
-            .totals(self.books.iter().copied(), period.0, period.1)
+        self.world.totals(&self.view, period.0, period.1)
     }
 
     fn write_row(&self, out: &mut Vec<u8>, id: CategoryId, cell: &Cell, period: (Date, Date)) {
-        let category = self.catalogue.get(id);
+        let category = self.world.catalogue.get(id);
         let (count_unit, usage_unit) = category.kind.units();
         let mut row = Obj::open(out);
         row.plain("account_sid", self.account.as_str())
-            .plain("api_version", "2010-04-01")
-            .plain("as_of", &self.as_of);
+            .plain("api_version", "2010-04-01");
+        let as_of = self.fresh.of(id);
+        quoted(row.name("as_of"), |out| stamp::write_offset(out, as_of));
         row.plain("category", &category.name);
         if category.kind == Kind::Money || (count_unit.is_empty() && cell.count == 0) {
             row.null("count");
@@ -98,14 +118,16 @@ impl Listing<'_> {
         }
         row.plain("count_unit", count_unit);
         row.plain("description", &category.description);
-        quoted(row.name("end_date"), |out| write_date(out, period.1));
+        quoted(row.name("end_date"), |out| stamp::write_day(out, period.1));
         if self.price_null {
             row.null("price").str("price_unit", &self.price_unit);
         } else {
             self.write_price(row.name("price"), id, cell.price, period.0);
             row.str("price_unit", &self.price_unit);
         }
-        quoted(row.name("start_date"), |out| write_date(out, period.0));
+        quoted(row.name("start_date"), |out| {
+            stamp::write_day(out, period.0);
+        });
         category.write_uris(row.name("subresource_uris"), &self.account);
         self.write_uri(row.name("uri"), &category.name, period);
         quoted(row.name("usage"), |out| amount::write(out, cell.usage));
@@ -122,10 +144,11 @@ impl Listing<'_> {
 
     fn write_price(&self, out: &mut Vec<u8>, id: CategoryId, price: i64, day: Date) {
         // Some Twilio rows carry a bare JSON number; which ones follows from the row, not from the moment.
-        let as_number = self.number_price_per_mille > 0 && {
+        let per_mille = self.world.quirks.number_price_per_mille;
+        let as_number = per_mille > 0 && {
             let day = [day.month().unsigned_abs(), day.day().unsigned_abs()];
-            Rng::of(self.seed, &[self.account.bytes(), &id.to_le_bytes(), &day])
-                .strikes(self.number_price_per_mille)
+            let row = [self.account.bytes(), &id.to_le_bytes()[..], &day];
+            Rng::of(self.world.seed, &row).strikes(per_mille)
         };
         if as_number {
             amount::write(out, price);
@@ -142,9 +165,9 @@ impl Listing<'_> {
         out.extend_from_slice(b".json?Category=");
         out.extend_from_slice(category.as_bytes());
         out.extend_from_slice(b"&StartDate=");
-        write_date(out, period.0);
+        stamp::write_day(out, period.0);
         out.extend_from_slice(b"&EndDate=");
-        write_date(out, period.1);
+        stamp::write_day(out, period.1);
         out.push(b'"');
     }
 }
@@ -153,21 +176,4 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
     write(out);
     out.push(b'"');
-}
-
-fn write_date(out: &mut Vec<u8>, day: Date) {
-    let digit = |number: i16, power: i16| b'0' + u8::try_from(number / power % 10).unwrap_or(0);
-    let (year, month, date) = (day.year(), i16::from(day.month()), i16::from(day.day()));
-    out.extend_from_slice(&[
-        digit(year, 1000),
-        digit(year, 100),
-        digit(year, 10),
-        digit(year, 1),
-        b'-',
-        digit(month, 10),
-        digit(month, 1),
-        b'-',
-        digit(date, 10),
-        digit(date, 1),
-    ]);
 }

@@ -33,6 +33,14 @@ impl Span {
         }
     }
 
+    /// Whether its name says which days it is about.
+    pub(crate) fn is_convenient(self) -> bool {
+        !matches!(
+            self,
+            Self::Root | Self::Daily | Self::Monthly | Self::Yearly
+        )
+    }
+
     /// The periods that rows are about, latest first.
     pub(crate) fn periods(self, today: Date, asked: (Date, Date)) -> Vec<(Date, Date)> {
         let (start, end) = asked;

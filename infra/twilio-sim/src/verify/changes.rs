@@ -1,11 +1,14 @@
 //! What befalls callbacks between Twilio and the code that checks them, each undone: a request, and what it
 //! would have been. A change that changes nothing is none.
 
+mod addresses;
+
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
 use super::vector::{Format, Request};
+use addresses::{origins, paths, queries};
 
 /// What was changed, and the request with that change.
 pub(super) type Changed = (Cow<'static, str>, Request);
@@ -15,15 +18,8 @@ type Change = fn(&Request) -> Vec<Changed>;
 
 /// Every accident that is tried, alone and with another one, the likeliest first.
 pub(super) const CHANGES: &[Change] = &[
-    signatures, secrets, algorithms, origins, addresses, queries, texts, fields, bodies,
+    signatures, secrets, algorithms, origins, paths, queries, texts, fields, bodies,
 ];
-
-/// Ports that people listen on behind a proxy, or configure.
-const PORTS: [&str; 8] = [
-    ":80", ":443", ":3000", ":5000", ":8000", ":8080", ":8443", ":9000",
-];
-/// Stages that API Gateway puts before a path.
-const STAGES: [&str; 4] = ["/prod", "/default", "/dev", "/staging"];
 
 /// Keeps what differs from the request.
 struct Tries<'a> {
@@ -66,7 +62,7 @@ fn signatures(request: &Request) -> Vec<Changed> {
         .signature
         .trim_matches(|c: char| c.is_whitespace() || c == '"');
     tries.add("blanks or quotes around the signature removed", |changed| {
-        changed.signature = trimmed.to_owned();
+        trimmed.clone_into(&mut changed.signature);
     });
     let unpadded = trimmed
         .trim_end_matches('=')
@@ -91,7 +87,7 @@ fn secrets(request: &Request) -> Vec<Changed> {
         .secret
         .trim_matches(|c: char| c.is_whitespace() || c == '"');
     tries.add("blanks or quotes around the token removed", |changed| {
-        changed.secret = trimmed.to_owned();
+        trimmed.clone_into(&mut changed.secret);
     });
     tries.add("the token in lower case", |changed| {
         changed.secret.make_ascii_lowercase();
@@ -113,148 +109,6 @@ fn algorithms(request: &Request) -> Vec<Changed> {
             });
         }
     }
-    tries.changed
-}
-
-/// Scheme, host and port.
-fn origins(request: &Request) -> Vec<Changed> {
-    let mut tries = Tries::of(request);
-    let Some((scheme, rest)) = request.url.split_once("://") else {
-        for scheme in ["https", "http"] {
-            tries.url(
-                format!("{scheme}:// before the address"),
-                format!("{scheme}://{}", request.url),
-            );
-        }
-        return tries.changed;
-    };
-    for other in ["https", "http"] {
-        tries.url(
-            format!("scheme {other}, which a proxy in between may have changed"),
-            format!("{other}://{rest}"),
-        );
-    }
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at(end);
-    let host_from = authority.rfind('@').map_or(0, |at| at + 1);
-    tries.url(
-        "the host in lower case",
-        format!("{scheme}://{}{tail}", authority.to_ascii_lowercase()),
-    );
-    if host_from > 0 {
-        let host = &authority[host_from..];
-        tries.url(
-            "no user name in the address",
-            format!("{scheme}://{host}{tail}"),
-        );
-    }
-    let after_bracket = authority
-        .rfind(']')
-        .map_or(host_from, |bracket| bracket + 1);
-    let bare = authority[after_bracket..]
-        .find(':')
-        .map_or(authority, |colon| &authority[..after_bracket + colon]);
-    for port in PORTS {
-        tries.url(
-            format!("port {} in the address", &port[1..]),
-            format!("{scheme}://{bare}{port}{tail}"),
-        );
-    }
-    tries.changed
-}
-
-/// The path and the whole address.
-fn addresses(request: &Request) -> Vec<Changed> {
-    let mut tries = Tries::of(request);
-    let url = &request.url;
-    tries.url(
-        "& for &amp; in the address, which was escaped as HTML",
-        url.replace("&amp;", "&"),
-    );
-    tries.url("no blanks around the address", url.trim().to_owned());
-    let authority_from = url.find("://").map_or(0, |at| at + 3);
-    let path_from = url[authority_from..]
-        .find(['/', '?', '#'])
-        .map_or(url.len(), |at| authority_from + at);
-    let (origin, rest) = url.split_at(path_from);
-    let path_to = rest.find(['?', '#']).unwrap_or(rest.len());
-    let (path, tail) = rest.split_at(path_to);
-    if let Some(shorter) = path.strip_suffix('/') {
-        tries.url(
-            "no slash at the end of the path",
-            format!("{origin}{shorter}{tail}"),
-        );
-    } else {
-        tries.url(
-            "a slash at the end of the path",
-            format!("{origin}{path}/{tail}"),
-        );
-    }
-    tries.url(
-        "single slashes in the path",
-        format!("{origin}{}{tail}", path.replace("//", "/")),
-    );
-    tries.url(
-        "the path in lower case",
-        format!("{origin}{}{tail}", path.to_lowercase()),
-    );
-    tries.url(
-        "the path decoded",
-        format!("{origin}{}{tail}", decoded(path)),
-    );
-    for stage in STAGES {
-        tries.url(
-            format!("stage {stage} before the path"),
-            format!("{origin}{stage}{path}{tail}"),
-        );
-    }
-    if let Some(second) = path.strip_prefix('/').and_then(|path| path.find('/')) {
-        let (first, path) = path.split_at(second + 1);
-        tries.url(
-            format!("no {first} before the path"),
-            format!("{origin}{path}{tail}"),
-        );
-    }
-    tries.changed
-}
-
-fn queries(request: &Request) -> Vec<Changed> {
-    let mut tries = Tries::of(request);
-    let url = request.url.split('#').next().unwrap_or_default();
-    let Some((before, query)) = url.split_once('?') else {
-        if !request.params.is_empty() {
-            let query = form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(&request.params)
-                .finish();
-            tries.add(
-                "the fields as the query, where a GET request has them",
-                |changed| {
-                    changed.url = format!("{before}?{query}", before = url);
-                    changed.params.clear();
-                },
-            );
-        }
-        return tries.changed;
-    };
-    let with = |query: &str| format!("{before}?{query}");
-    tries.url("no query", before.to_owned());
-    tries.url("%20 for + in the query", with(&query.replace('+', "%20")));
-    tries.url("+ for %20 in the query", with(&query.replace("%20", "+")));
-    tries.url(
-        "quotes in the query not escaped",
-        with(&query.replace("%27", "'")),
-    );
-    tries.url("the query decoded", with(&decoded(query)));
-    tries.url("%2B for + in the query", with(&query.replace('+', "%2B")));
-    let mut sorted: Vec<&str> = query.split('&').collect();
-    sorted.sort_unstable();
-    tries.url("the query sorted", with(&sorted.join("&")));
-    tries.add("the query's parameters not among the fields", |changed| {
-        let of_query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
-        changed.params.retain(|pair| !of_query.contains(pair));
-    });
     tries.changed
 }
 

@@ -252,7 +252,7 @@ impl World {
     }
 
     fn charge_call(&mut self, at: Timestamp, index: usize) {
-        let call = &mut self.calls[index];
+        let call = &self.calls[index];
         let minutes =
             i64::try_from(call.duration().unwrap_or(0).div_ceil(60).max(1)).unwrap_or(i64::MAX);
         let (each, category) = if call.inbound {
@@ -268,6 +268,8 @@ impl World {
         } else {
             (tariff::country_of(&call.to).voice_out, "calls-outbound")
         };
+        let each = self.discounted(call.account, each);
+        let call = &mut self.calls[index];
         call.cost = each * minutes;
         let settle = call.rng.within(self.pace.price_ms);
         let (account, cost, recorded, mut rng) =

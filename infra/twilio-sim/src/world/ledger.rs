@@ -8,9 +8,7 @@ use super::{Event, World, after, start_of};
 use crate::rng::Rng;
 use crate::usage::book::Cell;
 use crate::usage::catalogue::CategoryId;
-
-/// Revised prices are multiples of this, as fine as Twilio's own.
-const PRICE_STEP: i64 = 10_000;
+use crate::usage::revision;
 
 impl World {
     /// Books usage of a category; it shows after a while.
@@ -23,8 +21,16 @@ impl World {
         cell: Cell,
         rng: &mut Rng,
     ) {
+        let category = self.shown_as(account, category);
         let category = self.catalogue.intern(category);
-        let delay = rng.within(self.pace.usage_ms);
+        let mut delay = rng.within(self.pace.usage_ms);
+        if self.quirks.late_usage_per_mille > 0 {
+            // A generator of its own: what comes after draws the same with and without this quirk.
+            let mut rng = Rng::of(rng.clone().next(), &[b"late"]);
+            if rng.strikes(self.quirks.late_usage_per_mille) {
+                delay = rng.within(self.pace.late_usage_ms);
+            }
+        }
         self.push_in(
             at,
             delay,
@@ -37,6 +43,20 @@ impl World {
         );
     }
 
+    /// A Flex project's calls are in categories of their own.
+    fn shown_as<'c>(&self, account: usize, category: &'c str) -> &'c str {
+        let flex = &self.quirks.flex_accounts;
+        let sid = self.accounts[account].sid;
+        if flex.is_empty() || !flex.iter().any(|one| one == sid.as_str()) {
+            return category;
+        }
+        match category {
+            "calls-outbound" => "pstnconnectivity-outbound",
+            inbound if inbound.starts_with("calls-inbound-") => "pstnconnectivity-inbound",
+            other => other,
+        }
+    }
+
     pub(super) fn show_usage(
         &mut self,
         at: Timestamp,
@@ -45,51 +65,76 @@ impl World {
         category: CategoryId,
         cell: Cell,
     ) {
-        let owner = &mut self.accounts[account];
-        let (booked, new) = owner.usage.cell(day, category);
-        booked.add(&cell);
+        let new = self.alter(at, account, day, category, cell);
         if !new {
             return;
         }
-        let mut rng = revision_rng(self.seed, owner.sid, day, category);
+        let sid = self.accounts[account].sid;
+        let mut rng = revision_rng(self.seed, sid, day, category);
         if rng.strikes(self.quirks.revision_per_mille) {
             let end = start_of(day.checked_add(1.day()).unwrap_or(day));
             let due = after(end, rng.within(self.pace.revision_ms)).max(after(at, 1000));
+            let turn = 1;
             self.push(
                 due,
                 Event::Revision {
                     account,
                     day,
                     category,
+                    turn,
                 },
             );
         }
     }
 
-    /// Revises a record: up, down or, rarely, to nothing.
-    pub(super) fn revise_by_chance(&mut self, account: usize, day: Date, category: CategoryId) {
-        let owner = &mut self.accounts[account];
-        let mut rng = revision_rng(self.seed.rotate_left(17), owner.sid, day, category);
-        let (cell, _) = owner.usage.cell(day, category);
-        if rng.strikes(100) {
-            *cell = Cell::default();
-            return;
-        }
-        let share = i64::try_from(rng.within([10, 200])).unwrap_or_default();
-        let change = cell.price.saturating_mul(share) / 1000 / PRICE_STEP * PRICE_STEP;
-        if rng.strikes(500) {
-            cell.price += change;
-        } else {
-            cell.price -= change;
+    /// Revises a record, and perhaps once more later on.
+    pub(super) fn revise_by_chance(
+        &mut self,
+        at: Timestamp,
+        account: usize,
+        day: Date,
+        category: CategoryId,
+        turn: u64,
+    ) {
+        let sid = self.accounts[account].sid;
+        let salt = u32::try_from(17 * turn % 64).unwrap_or(17);
+        let mut rng = revision_rng(self.seed.rotate_left(salt), sid, day, category);
+        let before = self.visible(at, account, day, category);
+        let mut change = revision::revised(before, &mut rng);
+        change.take(&before);
+        self.alter(at, account, day, category, change);
+        if self.revisions().again(turn, &mut rng) {
+            let turn = turn + 1;
+            self.push_in(
+                at,
+                rng.within(self.pace.revision_ms),
+                Event::Revision {
+                    account,
+                    day,
+                    category,
+                    turn,
+                },
+            );
         }
     }
 
     /// Sets a record; `None` keeps what it says.
-    pub(crate) fn revise(&mut self, account: usize, day: Date, category: CategoryId, set: Revised) {
-        let (cell, _) = self.accounts[account].usage.cell(day, category);
-        cell.price = set.price;
-        cell.usage = set.usage.unwrap_or(cell.usage);
-        cell.count = set.count.unwrap_or(cell.count);
+    pub(crate) fn revise(
+        &mut self,
+        at: Timestamp,
+        account: usize,
+        day: Date,
+        category: CategoryId,
+        set: Revised,
+    ) {
+        let before = self.visible(at, account, day, category);
+        let mut change = Cell {
+            price: set.price,
+            usage: set.usage.unwrap_or(before.usage),
+            count: set.count.unwrap_or(before.count),
+        };
+        change.take(&before);
+        self.alter(at, account, day, category, change);
     }
 }
 

@@ -205,13 +205,14 @@ impl World {
     }
 
     fn charge_message(&mut self, at: Timestamp, index: usize) {
-        let message = &mut self.messages[index];
-        let (other, own) = if message.inbound {
-            (&message.from, &message.to)
+        let message = &self.messages[index];
+        let own = if message.inbound {
+            &message.to
         } else {
-            (&message.to, &message.from)
+            &message.from
         };
-        let country = tariff::country_of(other);
+        // By where it goes, which for a received one is the account's own number.
+        let country = tariff::country_of(&message.to);
         let media = message.num_media > 0;
         let (each, fee) = match (media, message.inbound) {
             (false, false) => (country.sms_out, country.sms_fee),
@@ -224,9 +225,11 @@ impl World {
         } else {
             i64::from(message.segments)
         };
+        let category = category(media, message.inbound, tariff::type_of(own));
+        let each = self.discounted(message.account, each);
+        let message = &mut self.messages[index];
         // A message's own price includes the carrier's fee, which usage shows as a row of its own.
         message.cost = (each + fee) * parts;
-        let category = category(media, message.inbound, tariff::type_of(own));
         let (account, mut rng) = (message.account, message.rng.clone());
         let settle = message.rng.within(self.pace.price_ms);
         let day = day_of(at);

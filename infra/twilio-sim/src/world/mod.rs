@@ -4,13 +4,24 @@
 //! goes into the queue, and callbacks that came due are handed to whoever delivers them.
 
 pub(crate) mod accounts;
+pub(crate) mod addresses;
+pub(crate) mod areas;
 pub(crate) mod calls;
+pub(crate) mod inventory;
 pub(crate) mod ledger;
 pub(crate) mod messages;
+pub(crate) mod monitor;
 pub(crate) mod notices;
 pub(crate) mod numbers;
+mod population;
+pub(crate) mod records;
+pub(crate) mod services;
+pub(crate) mod supply;
 pub(crate) mod tariff;
+pub(crate) mod tokens;
 pub(crate) mod traffic;
+pub(crate) mod triggers;
+pub(crate) mod webhooks;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -31,7 +42,11 @@ use crate::usage::catalogue::{Catalogue, CategoryId};
 use accounts::{Account, Key, Status};
 use calls::Call;
 use messages::Message;
-use numbers::Number;
+use monitor::Monitor;
+use numbers::{Number, Numbering};
+use records::Records;
+use services::Service;
+use triggers::Triggers;
 
 /// What will happen.
 #[derive(Debug)]
@@ -68,12 +83,21 @@ pub(crate) enum Event {
         account: usize,
         day: Date,
         category: CategoryId,
+        turn: u64,
+    },
+    /// The usage triggers of an account are looked at.
+    Triggers {
+        account: usize,
     },
     Rent {
         number: usize,
         term: i64,
     },
     Callback(Box<Callback>),
+    /// A closed account is deleted.
+    AccountDeletion {
+        account: usize,
+    },
 }
 
 /// Everything there is.
@@ -91,10 +115,17 @@ pub(crate) struct World {
     pub(crate) calls: Vec<Call>,
     pub(crate) messages: Vec<Message>,
     pub(crate) numbers: Vec<Number>,
+    pub(crate) services: Vec<Service>,
+    /// How many subaccounts are closed.
+    pub(crate) closed: usize,
+    pub(crate) monitor: Monitor,
+    pub(crate) numbering: Numbering,
     /// Where each SID is found in its list; the prefix tells which list.
     pub(crate) index: HashMap<Sid, usize>,
     /// Numbers that someone holds.
     pub(crate) held: HashMap<String, usize>,
+    pub(crate) records: Records,
+    pub(crate) triggers: Triggers,
     pub(crate) faults: Faults,
     pub(crate) log: Log,
     queue: BTreeMap<(Timestamp, u64), Event>,
@@ -124,8 +155,14 @@ impl World {
             calls: Vec::new(),
             messages: Vec::new(),
             numbers: Vec::new(),
+            services: Vec::new(),
+            closed: 0,
+            monitor: Monitor::default(),
+            numbering: Numbering::default(),
             index: HashMap::new(),
             held: HashMap::new(),
+            records: Records::default(),
+            triggers: Triggers::default(),
             faults: Faults::default(),
             log: Log::default(),
             queue: BTreeMap::new(),
@@ -234,9 +271,12 @@ impl World {
                 account,
                 day,
                 category,
-            } => self.revise_by_chance(account, day, category),
+                turn,
+            } => self.revise_by_chance(at, account, day, category, turn),
+            Event::Triggers { account } => self.look_at_triggers(at, account),
             Event::Rent { number, term } => self.take_rent(at, number, term),
             Event::Callback(callback) => self.due.push_back((at, *callback)),
+            Event::AccountDeletion { account } => self.delete_account(at, account),
         }
     }
 

@@ -1,9 +1,11 @@
-//! What callbacks say: the form fields of SMS and voice status callbacks, and when they leave.
+//! What callbacks say: the form fields of SMS and voice status callbacks and of usage triggers, and when
+//! they leave.
 
 use jiff::Timestamp;
 
-use super::{Event, World, after, tariff};
-use crate::callbacks::Callback;
+use super::{Event, World, after, day_of, tariff};
+use crate::amount;
+use crate::callbacks::{Callback, Hook};
 use crate::rng::Rng;
 use crate::sid::Sid;
 
@@ -13,6 +15,9 @@ const LEAVES_AFTER_MS: [u64; 2] = [40, 250];
 const HELD_BACK_MS: [u64; 2] = [8_000, 40_000];
 /// From a callback to its duplicate.
 const DUPLICATE_AFTER_MS: [u64; 2] = [500, 30_000];
+
+/// Twilio's quick repetitions of a trigger's callback after a 5xx, from its page on usage triggers.
+const TRIGGER_RETRIES: u32 = 3;
 
 type Fields = Vec<(String, String)>;
 
@@ -106,7 +111,42 @@ impl World {
         self.notify(at, account, url, sid, status, fields);
     }
 
-    fn notify(
+    /// Tells that a usage trigger fired: at least once, and once per interval.
+    pub(super) fn notify_trigger(&mut self, at: Timestamp, index: usize, current: i64) {
+        let trigger = &self.triggers.all[index];
+        let account = self.accounts[trigger.account].sid;
+        let category = &self.catalogue.get(trigger.category).name;
+        let token = format!("{account}-FIRES-{}-{}", trigger.sid, day_of(at));
+        let mut fields = Fields::new();
+        let mut put = |name: &str, value: &str| fields.push((name.to_owned(), value.to_owned()));
+        put("AccountSid", account.as_str());
+        put("UsageTriggerSid", trigger.sid.as_str());
+        let fired = at.strftime("%a, %d %b %Y %H:%M:%S +0000");
+        put("DateFired", &fired.to_string());
+        let recurring = trigger.recurring.map_or("", |recurring| recurring.as_str());
+        put("Recurring", recurring);
+        put("UsageCategory", category);
+        put("TriggerBy", trigger.by.as_str());
+        put("TriggerValue", &amount::fixed_text(trigger.value, 6));
+        put("CurrentValue", &amount::text(current));
+        let record =
+            format!("/2010-04-01/Accounts/{account}/Usage/Records.json?Category={category}");
+        put("UsageRecordUri", &record);
+        put("IdempotencyToken", &token);
+        let callback = Callback {
+            account: trigger.account,
+            hook: trigger.hook.clone(),
+            fields,
+            resource: trigger.sid,
+            status: "fired",
+            token,
+            duplicate: false,
+            retries_after_5xx: TRIGGER_RETRIES,
+        };
+        self.post(at, callback);
+    }
+
+    pub(super) fn notify(
         &mut self,
         at: Timestamp,
         account: usize,
@@ -115,21 +155,33 @@ impl World {
         status: &'static str,
         fields: Fields,
     ) {
-        let mut rng = Rng::of(self.seed, &[b"notice", resource.bytes(), status.as_bytes()]);
+        let callback = Callback {
+            account,
+            hook: Hook::from(url),
+            fields,
+            resource,
+            status,
+            token: String::new(),
+            duplicate: false,
+            retries_after_5xx: 0,
+        };
+        self.post(at, callback);
+    }
+
+    /// Lets a callback leave; one without a token is given one.
+    fn post(&mut self, at: Timestamp, mut callback: Callback) {
+        let (resource, status) = (callback.resource, callback.status);
+        let name = Some(callback.token.as_str()).filter(|token| !token.is_empty());
+        let name = name.unwrap_or(status).as_bytes();
+        let mut rng = Rng::of(self.seed, &[b"notice", resource.bytes(), name]);
         let mut leaves = after(at, rng.within(LEAVES_AFTER_MS));
         if rng.strikes(self.quirks.callback_disorder_per_mille) {
             leaves = after(leaves, rng.within(HELD_BACK_MS));
         }
         let token = rng.hex(32);
-        let callback = Callback {
-            account,
-            url,
-            fields,
-            resource,
-            status,
-            token,
-            duplicate: false,
-        };
+        if callback.token.is_empty() {
+            callback.token = token;
+        }
         if rng.strikes(self.quirks.callback_duplicate_per_mille) {
             let again = Box::new(Callback {
                 duplicate: true,

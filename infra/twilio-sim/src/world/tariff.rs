@@ -1,5 +1,7 @@
 //! What things cost, by country, in billionths of a currency unit, and how numbers are told apart.
 
+use super::supply;
+
 /// What one country's calls and messages cost.
 pub(crate) struct Country {
     pub(crate) iso: &'static str,
@@ -58,10 +60,6 @@ pub(crate) const RECORDING_MINUTE: i64 = 2_500_000;
 pub(crate) const FAILED_FEE: i64 = 1_000_000;
 
 const CANADIAN: [&str; 4] = ["+1416", "+1604", "+1514", "+1403"];
-const TOLL_FREE: [&str; 7] = [
-    "+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888",
-];
-const MOBILE: [&str; 4] = ["+447", "+4915", "+336", "+614"];
 
 /// What kind of number it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,15 +93,30 @@ pub(crate) fn country(iso: &str) -> Option<&'static Country> {
         .find(|country| country.iso.eq_ignore_ascii_case(iso))
 }
 
-/// The type of a number.
+/// The type of a number, as far as it is charged by.
 pub(crate) fn type_of(number: &str) -> NumberType {
-    let any = |prefixes: &[&str]| prefixes.iter().any(|prefix| number.starts_with(prefix));
-    if any(&TOLL_FREE) {
-        NumberType::TollFree
-    } else if any(&MOBILE) {
-        NumberType::Mobile
+    supply::supply_or_default(number).kind.class()
+}
+
+/// The types of numbers that a country has, as far as they are charged by.
+pub(crate) fn types_in(country: &Country) -> Vec<NumberType> {
+    let mut types = Vec::new();
+    for kind in supply::supplies_of(country.iso).map(|supply| supply.kind.class()) {
+        if !types.contains(&kind) {
+            types.push(kind);
+        }
+    }
+    types
+}
+
+/// What a country's numbers start with, without the plus sign.
+pub(crate) fn prefixes_of(country: &Country) -> Vec<&'static str> {
+    let plain = |prefix: &'static str| prefix.trim_start_matches('+');
+    if country.iso == "CA" {
+        // It shares +1 with the United States.
+        CANADIAN.into_iter().map(plain).collect()
     } else {
-        NumberType::Local
+        vec![plain(country.prefix)]
     }
 }
 

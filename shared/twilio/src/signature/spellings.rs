@@ -1,7 +1,7 @@
 //! The spellings of an address that Twilio may have signed, besides the one at hand.
 //!
-//! They lie between what both official libraries accept and what at least one accepts: scheme in lower case,
-//! port there or not, query escaped as a browser escapes it (a `'` becomes `%27`). The path is never
+//! They lie between what both official libraries accept and what at least one accepts: port there or not,
+//! scheme in lower case and query escaped as a browser does it (a `'` becomes `%27`). The path is never
 //! rewritten: a signature for `/b` does not fit `/a/../b`.
 
 use std::borrow::Cow;
@@ -23,9 +23,11 @@ pub(super) fn others(url: &str) -> Vec<String> {
     // An address is configured with its fragment; the official libraries, given that, sign it.
     let with_fragment = Some(url).filter(|url| *url != usual);
     for url in [Some(usual), with_fragment].into_iter().flatten() {
-        let tidied = tidied(url);
-        let escaped = escaped(&tidied);
-        for spelling in [Some(url), Some(&*tidied), escaped.as_deref()]
+        let escaped = escaped(url);
+        let quoted = escaped
+            .as_deref()
+            .and_then(|standard| quoted(url, standard));
+        for spelling in [Some(url), escaped.as_deref(), quoted.as_deref()]
             .into_iter()
             .flatten()
         {
@@ -36,36 +38,68 @@ pub(super) fn others(url: &str) -> Vec<String> {
     spellings
 }
 
-/// The scheme in lower case, and without characters that no client sends in an address.
-pub(super) fn tidied(url: &str) -> Cow<'_, str> {
-    let is_sent = |c: char| !matches!(c, '\t' | '\n' | '\r');
-    let trimmed = url.trim_start_matches(|c| c <= ' ');
-    let upper_scheme = Parts::of(trimmed)
-        .map(|parts| parts.scheme.len())
-        .filter(|length| {
-            trimmed[..*length]
-                .bytes()
-                .any(|byte| byte.is_ascii_uppercase())
-        });
-    if trimmed.len() == url.len() && url.chars().all(is_sent) && upper_scheme.is_none() {
-        return Cow::Borrowed(url);
+/// An ordinary address with its port and without; nothing for one that twilio-python would rewrite, since
+/// fields in its order were then signed for another address.
+pub(super) fn plain(url: &str) -> Vec<String> {
+    let is_plain = |parts: &Parts<'_>| {
+        let path = parts.rest.split('?').next().unwrap_or_default();
+        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        let port = parts.port.strip_prefix(':');
+        !parts.scheme.bytes().any(|byte| byte.is_ascii_uppercase())
+            && parts.user.is_empty()
+            && parts.host.bytes().all(is_host)
+            && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+            && !path.ends_with(';')
+            && !parts.rest.ends_with('?')
+            && !parts.rest.contains(['\t', '\n', '\r'])
+    };
+    if Parts::of(url).is_some_and(|parts| is_plain(&parts)) {
+        let other = other_port(url);
+        [Some(url.to_owned()), other]
+            .into_iter()
+            .flatten()
+            .collect()
+    } else {
+        Vec::new()
     }
-    let mut tidied: String = trimmed.chars().filter(|c| is_sent(*c)).collect();
-    if let Some(length) = Parts::of(&tidied).map(|parts| parts.scheme.len()) {
-        tidied[..length].make_ascii_lowercase();
-    }
-    Cow::Owned(tidied)
 }
 
-/// The query escaped by the URL standard; none where that standard would also change what stands before it.
+/// The address by the URL standard, if that leaves alone what stands before the query, the case of the
+/// scheme and characters that no client sends excepted.
 fn escaped(url: &str) -> Option<String> {
     let standard = String::from(url::Url::parse(url).ok()?);
     let head = |url| {
-        let parts = Parts::of(url)?;
-        let path = parts.rest.split(['?', '#']).next()?;
-        Some((parts.scheme, parts.user, parts.host, path))
+        let (scheme, user, host, rest) = match Parts::of(url) {
+            Some(parts) => (parts.scheme, parts.user, parts.host, parts.rest),
+            None => url
+                .split_once(':')
+                .map(|(scheme, rest)| (scheme, "", "", rest))?,
+        };
+        let path = rest.split(['?', '#']).next()?;
+        Some((scheme.to_ascii_lowercase(), user, host, path))
     };
-    (head(url)? == head(&standard)?).then_some(standard)
+    (head(&sent(url))? == head(&standard)?).then_some(standard)
+}
+
+/// Without the characters that every client takes out of an address before it is used.
+fn sent(url: &str) -> Cow<'_, str> {
+    let is_blank = |c: char| c <= ' ';
+    let is_break = |c: char| matches!(c, '\t' | '\n' | '\r');
+    let trimmed = url.trim_matches(is_blank);
+    if trimmed.contains(is_break) {
+        Cow::Owned(trimmed.replace(is_break, ""))
+    } else {
+        Cow::Borrowed(trimmed)
+    }
+}
+
+/// With the scheme in lower case but quotes as they came, where the standard form differs in nothing else.
+fn quoted(url: &str, standard: &str) -> Option<String> {
+    let mut quoted = sent(url).into_owned();
+    let scheme = quoted.find(':')?;
+    quoted[..scheme].make_ascii_lowercase();
+    let escapes = |url: &str| url.replace('\'', "%27");
+    (escapes(&quoted) == escapes(standard)).then_some(quoted)
 }
 
 /// Takes the port away where there is one, adds the scheme's own where there is none.
@@ -112,10 +146,10 @@ impl<'a> Parts<'a> {
         let host_from = authority.rfind('@').map_or(0, |at| at + 1);
         let (user, host) = authority.split_at(host_from);
         // The colons of an IPv6 address stand in brackets.
-        let ports_from = host.rfind(']').map_or(0, |bracket| bracket + 1);
-        let port_from = host[ports_from..]
+        let address_to = host.rfind(']').map_or(0, |bracket| bracket + 1);
+        let port_from = host[address_to..]
             .find(':')
-            .map_or(host.len(), |colon| ports_from + colon);
+            .map_or(host.len(), |colon| address_to + colon);
         let (host, port) = host.split_at(port_from);
         Some(Self {
             scheme,
@@ -154,28 +188,61 @@ mod tests {
 
     #[test]
     fn a_query_is_escaped_and_a_path_or_host_is_not() {
-        let escape = |url| escaped(url);
-        assert_eq!(
-            escape("https://h/p?a='\"é").as_deref(),
-            Some("https://h/p?a=%27%22%C3%A9")
-        );
+        for (url, other) in [
+            ("https://h/p?a='\"é", "https://h/p?a=%27%22%C3%A9"),
+            ("HTTPS://h/p", "https://h/p"),
+            ("\thttps://h/p\n?a ", "https://h/p?a"),
+            ("https://h:443/p?'", "https://h/p?%27"),
+            ("H.example:3000/p", "h.example:3000/p"),
+        ] {
+            assert_eq!(escaped(url).as_deref(), Some(other));
+        }
         for rewritten in [
             "https://h/a/../p?a='",
             "https://H/p?a='",
             "https://h/é?a='",
             "https://h?a='",
+            "h/p?a='",
+            "https://h:x/p?a='",
         ] {
-            assert_eq!(escape(rewritten), None, "{rewritten}");
+            assert_eq!(escaped(rewritten), None, "{rewritten}");
         }
     }
 
     #[test]
     fn the_usual_address_has_one_other_spelling() {
         let port = "https://h.example:443/twilio/a?b=c".to_owned();
-        assert_eq!(others("https://h.example/twilio/a?b=c"), [port.clone()]);
-        assert_eq!(others("HTTPS://h.example/p")[1], "https://h.example/p");
+        let usual = others("https://h.example/twilio/a?b=c");
+        assert_eq!(usual, std::slice::from_ref(&port));
+        let odd = others("HTTPS://h/p?'");
+        assert!(
+            odd.contains(&"https://h/p?'".to_owned())
+                && odd.contains(&"https://h:443/p?%27".to_owned())
+        );
         let others = others("https://h.example/twilio/a?b=c#rc=1");
         assert_eq!(others[0], port);
         assert!(others.iter().any(|other| other.ends_with("c#rc=1")));
+    }
+
+    #[test]
+    fn a_plain_address_has_a_port_or_not() {
+        assert_eq!(
+            plain("https://h.example/p?a=1"),
+            ["https://h.example/p?a=1", "https://h.example:443/p?a=1"]
+        );
+        for odd in [
+            "HTTPS://h/p",
+            "https://u@h/p",
+            "https://[::1]/p",
+            "https://h:/p",
+            "https://h:0/p",
+            "https://h/p;",
+            "https://h/p?",
+            "https://h/\tp",
+            "https://é/p",
+            "h/p",
+        ] {
+            assert!(plain(odd).is_empty(), "{odd}");
+        }
     }
 }

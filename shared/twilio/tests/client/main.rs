@@ -4,7 +4,23 @@
     reason = "helpers of tests, outside of #[test] functions"
 )]
 
-mod paging;
-mod resources;
-mod retries;
 mod server;
+
+mod creates;
+mod credentials;
+mod paging;
+mod product_paging;
+mod retries;
+
+mod resources;
+
+mod iam;
+mod messaging;
+mod monitor;
+mod numbers;
+mod places;
+mod pricing;
+mod usage;
+mod voice;
+
+mod probe;

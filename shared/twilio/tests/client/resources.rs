@@ -2,13 +2,14 @@
 
 use domain::ids::{CallSid, KeySid};
 use domain::money::{Currency, parse_decimal};
-use domain::{Decimal, Timestamp};
+use domain::{Date, Decimal, Timestamp};
 use secrecy::ExposeSecret;
 use twilio::{
-    AccountFilter, AccountStatus, CallFilter, CallStatus, Error, RetryReason, UsageQuery, UsageSpan,
+    AccountFilter, AccountStatus, CallFilter, CallStatus, Error, IncomingNumberFilter, RetryReason,
+    UsageQuery, UsageSpan,
 };
 
-use crate::server::{MAIN, Reply, SUB, account, error, json, main_credentials, scene};
+use crate::server::{MAIN, SUB, account, error, json, main_credentials, main_only, page_of, scene};
 
 const CALL: &str = "CA33333333333333333333333333333333";
 const KEY: &str = "SK44444444444444444444444444444444";
@@ -28,16 +29,6 @@ fn call_row(status: &str) -> String {
     )
 }
 
-fn list_of(key: &str, rows: &[String]) -> Reply {
-    json(
-        200,
-        format!(
-            r#"{{"{key}":[{}],"page":0,"next_page_uri":null}}"#,
-            rows.join(",")
-        ),
-    )
-}
-
 fn exact(text: &str) -> Decimal {
     parse_decimal(text).unwrap()
 }
@@ -51,7 +42,7 @@ async fn a_subaccount_is_created_with_its_name() {
     let scene = scene([json(201, account_row(SUB, "ten_1", "active"))]).await;
     let created = scene
         .client
-        .create_account(&main_credentials(), "ten 1&x")
+        .create_account(&main_only(), "ten 1&x")
         .await
         .unwrap();
     assert_eq!(
@@ -81,14 +72,14 @@ async fn the_main_account_and_similar_names_are_not_listed() {
         account_row("AC22222222222222222222222222222222", "TEN_1", "active"),
         account_row("AC55555555555555555555555555555555", "ten_1", "closed"),
     ];
-    let scene = scene([list_of("accounts", &rows), list_of("accounts", &rows)]).await;
+    let scene = scene([page_of("accounts", &rows), page_of("accounts", &rows)]).await;
     let filter = AccountFilter {
         friendly_name: Some("ten_1".to_owned()),
         status: Some(AccountStatus::Active),
     };
     let listed = scene
         .client
-        .list_accounts(&main_credentials(), &filter)
+        .list_accounts(&main_only(), &filter)
         .await
         .unwrap();
     assert_eq!(
@@ -100,7 +91,7 @@ async fn the_main_account_and_similar_names_are_not_listed() {
     );
     let all = scene
         .client
-        .list_accounts(&main_credentials(), &AccountFilter::default())
+        .list_accounts(&main_only(), &AccountFilter::default())
         .await
         .unwrap();
     assert_eq!(all.len(), 3);
@@ -189,22 +180,12 @@ async fn a_balance_is_read_in_its_currency() {
         ),
     ])
     .await;
-    let balance = scene
-        .client
-        .fetch_balance(&main_credentials(), &account(MAIN))
-        .await
-        .unwrap();
+    let balance = scene.client.fetch_balance(&main_only()).await.unwrap();
     assert_eq!(
         (balance.balance, balance.currency),
         (exact("-0.05"), Currency::parse("EUR").unwrap())
     );
-    assert!(
-        scene
-            .client
-            .fetch_balance(&main_credentials(), &account(MAIN))
-            .await
-            .is_err()
-    );
+    assert!(scene.client.fetch_balance(&main_only()).await.is_err());
 }
 
 #[tokio::test]
@@ -221,13 +202,11 @@ async fn usage_is_read_exactly_whatever_its_amounts_are_written_as() {
         row("null", "Usage-RCS-Messages"),
         row("\"1\"", "calls"),
     ];
-    let scene = scene([list_of("usage_records", &rows)]).await;
+    let scene = scene([page_of("usage_records", &rows)]).await;
+    let day = |text: &str| text.parse::<Date>().unwrap();
     let query = UsageQuery {
-        span: UsageSpan::Daily,
         category: Some("calls".to_owned()),
-        start: "2026-03-01".parse().unwrap(),
-        end: "2026-03-04".parse().unwrap(),
-        include_subaccounts: false,
+        ..UsageQuery::of(UsageSpan::Daily).between(day("2026-03-01"), day("2026-03-04"))
     };
     let records = scene
         .client
@@ -267,11 +246,12 @@ async fn a_calls_price_is_a_positive_cost() {
     let unpriced = call_row("completed")
         .replace("\"-0.03000\"", "null")
         .replace(CALL, "CA66666666666666666666666666666666");
-    let scene = scene([list_of("calls", &[call_row("completed"), unpriced])]).await;
+    let scene = scene([page_of("calls", &[call_row("completed"), unpriced])]).await;
     let filter = CallFilter {
         status: Some(CallStatus::InProgress),
-        started_from: Some(at("2026-08-01T12:30:05Z")),
-        started_before: Some(at("2026-08-02T00:00:00Z")),
+        started_from: Some(at("2026-08-01T12:30:05Z").into()),
+        started_before: Some(at("2026-08-02T00:00:00Z").into()),
+        ..CallFilter::default()
     };
     let calls = scene
         .client
@@ -389,10 +369,14 @@ async fn numbers_are_listed_with_their_addresses() {
         r#"{{"account_sid":"{SUB}","capabilities":{{"voice":true}},"date_created":"Thu, 30 Jul 2015 23:19:04 +0000","friendly_name":"(808) 925-5327",
         "phone_number":"+18089255327","sid":"PN77777777777777777777777777777777","sms_url":"","voice_url":null,"type":"local"}}"#
     );
-    let scene = scene([list_of("incoming_phone_numbers", &[row])]).await;
+    let scene = scene([page_of("incoming_phone_numbers", &[row])]).await;
     let numbers = scene
         .client
-        .list_incoming_numbers(&main_credentials(), &account(SUB))
+        .list_incoming_numbers(
+            &main_credentials(),
+            &account(SUB),
+            &IncomingNumberFilter::default(),
+        )
         .await
         .unwrap();
     assert_eq!(numbers[0].phone_number, "+18089255327");

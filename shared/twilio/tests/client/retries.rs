@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use twilio::{AccountStatus, AlarmReason, Client, Error, ErrorCode, RetryReason};
+use twilio::{AccountStatus, AlarmReason, Client, Error, ErrorCode, RejectReason, RetryReason};
 
 use crate::server::{
-    MAIN, Reply, SUB, Scene, TOKEN, account, client, error, json, main_credentials, scene,
+    MAIN, Reply, SUB, Scene, TOKEN, account, client, error, json, main_credentials, main_only,
+    scene,
 };
 
 const BALANCE: &str =
@@ -24,14 +25,14 @@ fn an_account(status: &str) -> Reply {
 
 async fn read(client: &Client) -> Result<String, Error> {
     client
-        .fetch_balance(&main_credentials(), &account(MAIN))
+        .fetch_balance(&main_only())
         .await
         .map(|balance| balance.balance.to_string())
 }
 
 async fn create(client: &Client) -> Result<String, Error> {
     client
-        .create_account(&main_credentials(), "name")
+        .create_account(&main_only(), "name")
         .await
         .map(|account| account.sid.to_string())
 }
@@ -39,11 +40,7 @@ async fn create(client: &Client) -> Result<String, Error> {
 async fn suspend(scene: &Scene) -> Result<AccountStatus, Error> {
     let updated = scene
         .client
-        .update_account_status(
-            &main_credentials(),
-            &account(SUB),
-            &AccountStatus::Suspended,
-        )
+        .update_account_status(&main_only(), &account(SUB), &AccountStatus::Suspended)
         .await?;
     Ok(updated.status)
 }
@@ -246,6 +243,51 @@ async fn a_problem_document_is_read_too() {
         ),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_problem_document_tells_each_fault() {
+    let problem = r#"{"type":"https://www.twilio.com/docs/errors/20001","title":"Invalid parameter","status":400,"code":20001,
+        "detail":"Invalid parameter values","instance":"/v1/Keys","errors":[{"detail":"Policy is not valid","pointer":"\/Policy"}]}"#;
+    let refusal = r#"{"type":"x","title":"Forbidden","status":403,"code":70051,"detail":"Authorization Failed"}"#;
+    let scene = scene([json(400, problem), json(403, refusal)]).await;
+    let refused = read(&scene.client).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Reject { reason: RejectReason::Invalid, message, .. }
+            if &**message == "Invalid parameter values; Policy is not valid"),
+        "{refused:?}"
+    );
+    let alarm = read(&scene.client).await.unwrap_err();
+    assert!(
+        matches!(
+            alarm,
+            Error::Alarm {
+                reason: AlarmReason::CredentialsRefused,
+                code: Some(ErrorCode::AUTHORIZATION_FAILED),
+                ..
+            }
+        ),
+        "{alarm:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_part_of_an_error_that_is_not_as_documented_spoils_no_other() {
+    let odd = r#"{"code":"20404","message":7,"detail":"gone","title":null,"errors":{"a":1}}"#;
+    let scene = scene([
+        json(400, odd),
+        json(403, r#"{"code":99999999999,"message":"no"}"#),
+        json(404, "<TwilioResponse><RestException/></TwilioResponse>"),
+    ])
+    .await;
+    let refused = read(&scene.client).await.unwrap_err();
+    assert!(refused.is_not_found(), "{refused:?}");
+    assert!(refused.to_string().contains("gone"), "{refused}");
+    let refused = read(&scene.client).await.unwrap_err();
+    assert_eq!(refused.reject_reason(), Some(RejectReason::Forbidden));
+    assert_eq!(refused.code(), None);
+    let refused = read(&scene.client).await.unwrap_err();
+    assert_eq!(refused.reject_reason(), Some(RejectReason::NotFound));
 }
 
 #[tokio::test]

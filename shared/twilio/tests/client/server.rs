@@ -8,14 +8,17 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use domain::ids::AccountSid;
 use futures::stream;
 use secrecy::SecretString;
-use twilio::{Base, Client, Credentials, Settings};
+use twilio::{Base, Client, Credentials, MainCredentials, Settings, SubaccountCredentials};
 
 pub const MAIN: &str = "AC00000000000000000000000000000000";
 pub const SUB: &str = "AC11111111111111111111111111111111";
 pub const TOKEN: &str = "f00dfeedf00dfeedf00dfeedf00dfeed";
+pub const SUB_TOKEN: &str = "beadbeadbeadbeadbeadbeadbeadbead";
 
 /// Long enough for a busy machine, short enough to wait for where a test keeps silent.
 const TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -43,6 +46,23 @@ pub struct Seen {
     pub in_flight: usize,
 }
 
+impl Seen {
+    pub fn line(&self) -> String {
+        format!("{} {}", self.method, self.target)
+    }
+
+    /// Whether it came in the name of the main account or of the subaccount.
+    pub fn assert_from(&self, account_sid: &str) {
+        let token = if account_sid == MAIN {
+            TOKEN
+        } else {
+            SUB_TOKEN
+        };
+        let basic = STANDARD.encode(format!("{account_sid}:{token}"));
+        assert_eq!(self.authorization, format!("Basic {basic}"));
+    }
+}
+
 #[derive(Default)]
 struct Script {
     replies: VecDeque<Reply>,
@@ -68,10 +88,23 @@ pub fn error(status: u16, code: u32) -> Reply {
     )
 }
 
-pub fn main_credentials() -> Credentials {
-    Credentials::Main {
+/// The main account's credentials, where only they will do.
+pub fn main_only() -> MainCredentials {
+    MainCredentials {
         account_sid: account(MAIN),
         auth_token: SecretString::from(TOKEN),
+    }
+}
+
+pub fn main_credentials() -> Credentials {
+    main_only().into()
+}
+
+/// The subaccount's own credentials.
+pub fn own() -> SubaccountCredentials {
+    SubaccountCredentials {
+        account_sid: account(SUB),
+        auth_token: SecretString::from(SUB_TOKEN),
     }
 }
 
@@ -79,13 +112,40 @@ pub fn account(sid: &str) -> AccountSid {
     AccountSid::parse(sid).unwrap()
 }
 
+/// A page of a v2010 list, its last.
+pub fn page_of(key: &str, rows: &[String]) -> Reply {
+    json(
+        200,
+        format!(
+            r#"{{"{key}":[{}],"page":0,"page_size":1000,"next_page_uri":null}}"#,
+            rows.join(",")
+        ),
+    )
+}
+
+/// A page of a v1 or v2 list, its last.
+pub fn meta_page_of(key: &str, rows: &[String]) -> Reply {
+    json(
+        200,
+        format!(
+            r#"{{"meta":{{"key":"{key}","page":0,"page_size":1000,"next_page_url":null}},"{key}":[{}]}}"#,
+            rows.join(",")
+        ),
+    )
+}
+
 pub async fn scene(replies: impl IntoIterator<Item = Reply>) -> Scene {
-    let script = Arc::new(Mutex::new(Script {
-        replies: replies.into_iter().collect(),
-        ..Script::default()
-    }));
+    scene_at(|_| replies).await
+}
+
+/// A scene whose replies name the address they are given at.
+pub async fn scene_at<R: IntoIterator<Item = Reply>>(replies: impl FnOnce(&str) -> R) -> Scene {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
+    let script = Arc::new(Mutex::new(Script {
+        replies: replies(&base).into_iter().collect(),
+        ..Script::default()
+    }));
     let app = Router::new()
         .fallback(answer)
         .with_state(Arc::clone(&script));
@@ -117,6 +177,19 @@ pub fn client(base: &str, waits: &Arc<Mutex<Vec<Duration>>>) -> Client {
 }
 
 impl Scene {
+    /// The only request, as method and target, with its body; in whose name is checked.
+    pub fn only(&self, account_sid: &str) -> (String, String) {
+        let seen = self.seen();
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        seen[0].assert_from(account_sid);
+        (seen[0].line(), seen[0].body.clone())
+    }
+
+    /// Every request, as method and target.
+    pub fn lines(&self) -> Vec<String> {
+        self.seen().iter().map(Seen::line).collect()
+    }
+
     pub fn seen(&self) -> Vec<Seen> {
         self.script.lock().unwrap().seen.clone()
     }
