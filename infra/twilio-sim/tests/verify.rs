@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use proptest::prelude::*;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use twilio::signature::{Algorithm, SharedKey, body_hash, sign, sign_with_shared_key};
@@ -359,4 +360,35 @@ fn the_program_reads_standard_input_and_fails_with_2_on_a_broken_file() {
     }
     let sid = run(&["--account-sid", "AC1", "--auth-token", "x"], b"");
     assert_eq!(sid.status.code(), Some(1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_file_makes_the_reader_panic(file in "(\\{|\\[|\\}|\\]|,|:|\"url\"|\"vectors\"|\"\\PC{0,4}\"|\\PC){0,20}") {
+        if let Ok(verdicts) = verify_signatures(file.as_bytes(), Explain::Yes) {
+            prop_assert!(verdicts.iter().all(|verdict| !verdict.valid));
+        }
+    }
+
+    #[test]
+    fn an_explanation_never_changes_a_verdict(
+        url in "([Hh]ttps?://)?[a-z@:\\[\\]%é]{0,8}(/[a-z%27é/]{0,6})?(\\?[a-z=&+%'é]{0,8})?(#[a-z?]{0,3})?",
+        params in proptest::collection::vec(("\\PC{0,3}", "\\PC{0,4}"), 0..3),
+        body in proptest::option::of("[{}\\[\\]\":,a\n]{0,8}"),
+        signature in proptest::option::of("[A-Za-z0-9+/=_ -]{0,30}"),
+        json in any::<bool>(),
+    ) {
+        let content_type = if json { "json" } else { "form" };
+        let signature = signature.unwrap_or_else(|| sign(TOKEN, &url, &params));
+        let vector = json!({
+            "url": url, "params": params, "body": body, "content_type": content_type,
+            "auth_token": TOKEN, "signature": signature,
+        });
+        let explained = judge(&vector, Explain::Yes);
+        prop_assert_eq!(judge(&vector, Explain::No)[0].valid, explained[0].valid);
+        prop_assert_eq!(explained[0].valid, explained[0].signed_url.is_some());
+        prop_assert_eq!(explained[0].valid, explained[0].reason.is_none());
+    }
 }
