@@ -72,14 +72,21 @@ class Simulator:
         self.main = self.client(sid, token)
         self.made = 0
         # Chance and delay are for the facts that ask for them, and calls last until they are ended.
-        self.quirks(**{name: 0 for name in self.get("quirks") if name.endswith(("_per_mille", "_lag_ms"))})
-        self.pace(call_seconds=[3600, 3600])
+        for name, value in self.get("quirks").items():
+            if name.endswith(("_per_mille", "_lag_ms")):
+                self.quirks(**{name: [0, 0] if isinstance(value, list) else 0})
+        if "call_seconds" in self.get("pace"):  # TEMP
+            self.pace(call_seconds=[3600, 3600])
         self.quirks_at_rest = self.get("quirks")
         self.pace_at_rest = self.get("pace")
 
     def client(self, user, password, account=None):
         # An environment of its own: the machine's credentials, edge and region are not meant.
         return Client(user, password, account, http_client=self.http, environment={"none": ""})
+
+    def separate_client(self, tenant):
+        """A client with connections of its own, for a thread of its own."""
+        return Client(tenant.sid, tenant.token, http_client=LocalHttpClient(self.base, self.mode), environment={"none": ""})
 
     def subaccount(self, name=None):
         self.made += 1

@@ -7,7 +7,13 @@ from simulator import LocalHttpClient, refused
 
 fact = Facts()
 
-HOME = {"customer_name": "Ada", "street": "1 Main St", "city": "San Francisco", "region": "CA", "postal_code": "94103"}
+PLACES = {
+    "US": {"city": "San Francisco", "region": "CA", "postal_code": "94103"},
+    "DE": {"city": "Berlin", "region": "Berlin", "postal_code": "10115"},
+    "FR": {"city": "Paris", "region": "Paris", "postal_code": "75001"},
+    "AU": {"city": "Sydney", "region": "NSW", "postal_code": "2000"},
+    "IN": {"city": "New Delhi", "region": "Delhi", "postal_code": "110001"},
+}
 
 
 def found(client, country, kind="local", **filters):
@@ -31,7 +37,8 @@ def needing(client, requirement):
 
 
 def address(client, country):
-    return client.addresses.create(iso_country=country, friendly_name=f"In {country}", **HOME)
+    place = {"customer_name": "Ada", "street": "1 Main St", **PLACES[country]}
+    return client.addresses.create(iso_country=country, friendly_name=f"In {country}", **place)
 
 
 @fact
@@ -58,7 +65,7 @@ def searches_are_filtered(sim):
     assert all(number.phone_number[2:5] == "415" for number in us.local.list(area_code=415))
     assert us.local.list(area_code=415)
     assert all("55" in number.phone_number for number in us.local.list(contains="55", limit=5))
-    assert all(number.capabilities["SMS"] for number in us.local.list(sms_enabled=True, voice_enabled=True, limit=5))
+    assert all(number.capabilities["sms"] for number in us.local.list(sms_enabled=True, voice_enabled=True, limit=5))
     assert all(number.region == "CA" for number in us.local.list(in_region="CA", limit=5))
     assert sim.main.available_phone_numbers("FR").local.list(exclude_all_address_required=True) == []
     assert sim.main.available_phone_numbers("FR").local.list(exclude_foreign_address_required=True) != []
@@ -122,7 +129,7 @@ def numbers_are_listed_by_type_name_and_text(sim):
     assert [number.sid for number in own.list()] == [free.sid, local.sid]
     assert [number.sid for number in own.local.list()] == [local.sid]
     assert [number.sid for number in own.toll_free.list()] == [free.sid]
-    assert own.mobile.list() == [] == own.list(beta=True)
+    assert own.mobile.list() == [] and len(own.list(beta=False)) == 2
     assert [number.sid for number in own.list(friendly_name="Desk")] == [local.sid]
     assert [number.sid for number in own.list(phone_number=free.phone_number)] == [free.sid]
     assert free.sid in [number.sid for number in own.list(phone_number=free.phone_number[1:6])]
@@ -180,7 +187,7 @@ def addresses_are_kept(sim):
 def some_numbers_need_an_address(sim):
     tenant = sim.subaccount()
     buy, wanted = tenant.own.incoming_phone_numbers.create, needing(tenant.own, "any")
-    refused(400, 21613, lambda: buy(phone_number=wanted.phone_number))
+    refused(400, 21631, lambda: buy(phone_number=wanted.phone_number))
     somewhere = address(tenant.own, "US")
     refused(400, 21631, lambda: buy(phone_number=wanted.phone_number))
     refused(400, 21613, lambda: buy(phone_number=wanted.phone_number, address_sid="AD" + "0" * 32))
@@ -192,17 +199,44 @@ def some_numbers_need_an_address(sim):
 
 
 @fact
+def an_address_on_file_may_be_enough(sim):
+    sim.quirks(address_looked_up=True)
+    tenant = sim.subaccount()
+    buy, wanted = tenant.own.incoming_phone_numbers.create, needing(tenant.own, "any")
+    refused(400, 21613, lambda: buy(phone_number=wanted.phone_number))
+    somewhere = address(tenant.own, "US")
+    assert buy(phone_number=wanted.phone_number).address_sid == somewhere.sid
+
+
+@fact
 def some_numbers_need_a_local_or_a_foreign_address(sim):
     tenant = sim.subaccount()
     buy = tenant.own.incoming_phone_numbers.create
     local, foreign = needing(tenant.own, "local"), needing(tenant.own, "foreign")
     abroad = address(tenant.own, "US")
     refused(400, 21615, lambda: buy(phone_number=local.phone_number, address_sid=abroad.sid))
-    there = address(tenant.own, local.iso_country)
-    assert buy(phone_number=local.phone_number, address_sid=there.sid).address_sid == there.sid
+    there, where = address(tenant.own, local.iso_country), {"iso_country": local.iso_country, "type": "local"}
+    bundle = sim.post("bundles", {"account_sid": tenant.sid, **where})["sid"]
+    assert buy(phone_number=local.phone_number, address_sid=there.sid, bundle_sid=bundle).address_sid == there.sid
     native = address(tenant.own, foreign.iso_country)
     refused(400, 21624, lambda: buy(phone_number=foreign.phone_number, address_sid=native.sid))
     assert buy(phone_number=foreign.phone_number, address_sid=abroad.sid).address_sid == abroad.sid
+
+
+@fact
+def a_mobile_number_is_bought_with_its_address(sim):
+    tenant = sim.subaccount()
+    wanted, there = found(tenant.own, "AU", "mobile"), address(tenant.own, "AU")
+    number = tenant.own.incoming_phone_numbers.mobile.create(phone_number=wanted.phone_number, address_sid=there.sid)
+    assert (number.address_requirements, number.address_sid) == ("local", there.sid)
+    assert [one.sid for one in tenant.own.incoming_phone_numbers.mobile.list()] == [number.sid]
+
+
+@fact
+def what_is_no_address_is_refused(sim):
+    tenant = sim.subaccount()
+    place = {"customer_name": "Ada", "street": "1 Main St", "city": "Berlin", "region": "Berlin"}
+    refused(400, 21628, lambda: tenant.own.addresses.create(iso_country="DE", postal_code="nowhere", **place))
 
 
 @fact
@@ -240,7 +274,18 @@ def a_transfer_says_what_is_wrong_with_its_target(sim):
     refused(400, 21471, lambda: move(account_sid="AC" + "e" * 32))
     refused(400, 21472, lambda: move(account_sid=closed.sid))
     refused(400, 21472, lambda: move(account_sid=suspended.sid))
+    stranger = sim.post("foreign_accounts", {})["sid"]
+    refused(400, 21473, lambda: move(account_sid=stranger))
     assert tenant.acting.incoming_phone_numbers(number.sid).fetch().account_sid == tenant.sid
+
+
+@fact
+def a_whatsapp_sender_stays_where_it_is(sim):
+    one, other = sim.subaccount(), sim.subaccount()
+    number = sim.post("numbers", {"account_sid": one.sid, "whatsapp_sender": True})
+    one.acting.incoming_phone_numbers(number["sid"]).update(account_sid=other.sid)
+    [shown] = [held for held in sim.get("numbers") if held["sid"] == number["sid"]]
+    assert (shown["account_sid"], shown["whatsapp_sender_of"]) == (other.sid, one.sid), shown
 
 
 @fact

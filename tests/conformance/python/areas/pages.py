@@ -105,6 +105,8 @@ def a_page_has_between_1_and_1000_rows(sim):
 @fact
 def filters_stay_with_the_pages(sim):
     accounts = sim.main.api.v2010.accounts
+    for number in range(2):
+        accounts(accounts.list(status="active", limit=1)[0].sid).update(status="closed")
     first = accounts.page(status="closed", page_size=1)
     assert "Status=closed" in first.next_page_url
     assert all(account.status == "closed" for account in accounts.list(status="closed", page_size=2))

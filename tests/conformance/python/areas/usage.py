@@ -105,35 +105,47 @@ def days_may_be_relative(sim):
     refused(400, 20001, lambda: records.list(end_date="2026-13-01"))
 
 
+def totals(records, names, **filters):
+    return [total(getattr(records, name) if name else records, **filters) for name in names]
+
+
 @fact
 def the_main_account_s_records_include_its_subaccounts_unless_told_otherwise(sim):
+    sim.quirks(include_subaccounts_ignored_on_subresources=False)
     tenant = sim.subaccount()
-    names = ["daily", "monthly", "yearly", "all_time", "today", "this_month"]
-    records = sim.main.usage.records
-
-    def totals(**filters):
-        listings = [records, *(getattr(records, name) for name in names)]
-        return [total(listing, **filters) for listing in listings]
-
-    before, alone = totals(), totals(include_subaccounts=False)
+    records, names = sim.main.usage.records, [None, "daily", "monthly", "yearly", "all_time", "today", "this_month"]
+    before, alone = totals(records, names), totals(records, names, include_subaccounts=False)
     used(tenant, sim, "carrier-lookups", "5")
-    assert [after - then for after, then in zip(totals(), before)] == [5] * 7
-    assert totals(include_subaccounts=True) == totals() and totals(include_subaccounts=False) == alone
-    records.list(category="totalprice", include_subaccounts=False)
+    after = totals(records, names)
+    assert [now - then for now, then in zip(after, before)] == [5] * len(names)
+    assert totals(records, names, include_subaccounts=True) == after
+    assert totals(records, names, include_subaccounts=False) == alone != after
     assert "IncludeSubaccounts=false" in sim.last_path()
     assert total(tenant.acting.usage.records) == 5 == total(tenant.own.usage.records, include_subaccounts=False)
+
+
+@fact
+def some_subresources_may_include_subaccounts_whatever_is_asked(sim):
+    sim.quirks(include_subaccounts_ignored_on_subresources=True)
+    tenant = sim.subaccount()
+    names = ["today", "this_month", "all_time"]
+    before = totals(sim.main.usage.records, names, include_subaccounts=False)
+    used(tenant, sim, "carrier-lookups", "5")
+    after = totals(sim.main.usage.records, names, include_subaccounts=False)
+    assert [now - then for now, then in zip(after, before)] == [5, 5, 5]
 
 
 @fact
 def yesterday_and_last_month_include_subaccounts_too(sim):
     tenant = sim.subaccount()
     sim.advance(days=35)
-    records, today = sim.main.usage.records, sim.now().date()
-    before = [total(records.yesterday), total(records.last_month)]
+    records, names, today = sim.main.usage.records, ["yesterday", "last_month"], sim.now().date()
+    before = totals(records, names)
     used(tenant, sim, "carrier-lookups", "3", days_ago=1)
-    used(tenant, sim, "carrier-lookups", "4", days_ago=today.day + 1)
-    after = [total(records.yesterday), total(records.last_month)]
-    assert after[0] - before[0] == 3 and after[1] - before[1] == (7 if today.day == 1 else 4)
+    used(tenant, sim, "carrier-lookups", "4", days_ago=today.day)  # the last day of the month before
+    after = totals(records, names)
+    expected = [4, 4] if today.day == 1 else [3, 4]
+    assert [now - then for now, then in zip(after, before)] == expected
 
 
 @fact
@@ -343,5 +355,5 @@ def a_trigger_needs_an_url_and_a_number(sim):
     create = tenant.own.usage.triggers.create
     for fields in [{"trigger_value": "much"}, {"trigger_value": "-1"}, {"trigger_by": "weight"}, {"recurring": "hourly"}]:
         refused(400, 20001, lambda: triggered(tenant, sim, **fields))
-    refused(400, 20001, lambda: create(callback_url="not a url", trigger_value="1", usage_category="sms"))
+    refused(400, 21502, lambda: create(callback_url="not a url", trigger_value="1", usage_category="sms"))
     assert tenant.own.usage.triggers.list() == []
