@@ -1,25 +1,59 @@
-//! Callbacks: signed with the owning account's primary token, sent as Twilio sends them, and logged.
+//! Callbacks: signed for the account that owns the resource, sent as Twilio sends them, and logged.
 //!
-//! The URL's fragment carries connection overrides (`#rc=3&rp=5xx&rt=2000`); it is neither sent nor signed.
+//! The URL's fragment says how long its receiver may take and what is tried again; all attempts together
+//! never take longer than Twilio's 15 seconds. A callback by GET carries its fields in the query, and the
+//! whole address is what is signed.
 
-use std::time::Duration;
+mod overrides;
+mod wire;
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header};
+use http_body_util::Full;
 use jiff::Timestamp;
 use serde::Serialize;
+use twilio::signature::{self, SharedKey};
+use url::Url;
 
 use crate::sid::Sid;
+use crate::world::webhooks::{self, Webhook};
+
+use overrides::Overrides;
+pub(crate) use wire::Wire;
+use wire::{Limits, within};
 
 /// Where a callback goes, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hook {
     pub(crate) url: String,
-    /// By GET instead of POST: the fields are in the query.
+    /// By GET instead of POST.
     pub(crate) get: bool,
 }
 
 impl From<String> for Hook {
     fn from(url: String) -> Self {
         Self { url, get: false }
+    }
+}
+
+impl From<Webhook> for Hook {
+    fn from(webhook: Webhook) -> Self {
+        Self {
+            url: webhook.url,
+            get: webhook.method == webhooks::Method::Get,
+        }
+    }
+}
+
+impl Hook {
+    /// Whether Twilio takes this as a callback's address: absolute, by HTTP, to a host without underscores.
+    pub(crate) fn is_valid_url(url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.host_str().is_some_and(|host| !host.contains('_'))
+        })
     }
 }
 
@@ -38,6 +72,37 @@ pub(crate) struct Callback {
     pub(crate) retries_after_5xx: u32,
 }
 
+/// What came of one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// An answer came, whole.
+    Answered {
+        /// Its status.
+        status: u16,
+    },
+    /// No connection in time, TLS included.
+    NotConnected,
+    /// Connected, and no answer in time.
+    NotAnswered,
+    /// The answer began and did not end. It is never tried again.
+    BrokenOff {
+        /// Its status.
+        status: u16,
+    },
+    /// The time for all attempts ran out during this one.
+    OutOfTime,
+}
+
+impl AttemptOutcome {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answered { status } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
 /// What became of one callback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeliveryRecord {
@@ -45,189 +110,208 @@ pub struct DeliveryRecord {
     pub at: Timestamp,
     /// Whose resource it tells of.
     pub account_sid: String,
-    /// The call, message or usage trigger.
+    /// The call, message, recording or trigger.
     pub resource_sid: String,
     /// The status it tells.
     pub status: String,
-    /// Where to, without fragment.
+    /// `POST` or `GET`.
+    pub method: &'static str,
+    /// Where to, without fragment (and, by GET, without the fields).
     pub url: String,
+    /// What it said.
+    pub fields: BTreeMap<String, String>,
+    /// The idempotency token, equal for a duplicate and for every attempt.
+    pub idempotency_token: String,
     /// A second delivery of the same callback.
     pub duplicate: bool,
+    /// The shared key that signed it, as its header names it; none when the auth token did.
+    pub signature_settings: Option<String>,
     /// Requests made, retries included.
     pub attempts: u32,
+    /// What came of each.
+    pub outcomes: Vec<AttemptOutcome>,
     /// The last answer's status; none when nobody answered.
     pub http_status: Option<u16>,
-    /// Twilio's code for what went wrong, as the alert about it has it.
-    pub error_code: Option<u32>,
+    /// Twilio's error codes that this delivery would be alerted with.
+    pub alerts: Vec<u32>,
 }
 
-/// Connection overrides of a URL's fragment, with Twilio's defaults.
-#[derive(Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the four conditions that the fragment lists"
-)]
-struct Overrides {
-    retries: u32,
-    on_connect: bool,
-    on_read: bool,
-    on_4xx: bool,
-    on_5xx: bool,
-    read_timeout_ms: u64,
+/// Twilio's codes of what goes wrong with a webhook.
+const RETRIEVAL_FAILED: u32 = 11_200;
+const CONNECTION_FAILED: u32 = 11_205;
+const INVALID_RETRY_POLICY: u32 = 11_243;
+
+/// What signs a callback.
+#[derive(Clone)]
+pub(crate) enum Signer {
+    /// The account's primary auth token.
+    AuthToken(String),
+    /// A shared key, named in a header of its own.
+    SharedKey(SharedKey),
 }
 
-/// Twilio's bounds of the overrides.
-const RETRIES_MAX: u32 = 5;
-const READ_TIMEOUT_MS: [u64; 2] = [100, 15_000];
+impl Signer {
+    /// The headers that prove who sent it.
+    fn headers(&self, url: &str, fields: &[(String, String)]) -> Vec<(&'static str, String)> {
+        match self {
+            Self::AuthToken(token) => {
+                vec![(signature::HEADER, signature::sign(token, url, fields))]
+            }
+            Self::SharedKey(key) => vec![
+                (
+                    signature::HEADER,
+                    signature::sign_with_shared_key(key, url, fields),
+                ),
+                (signature::SETTINGS_HEADER, key.settings()),
+            ],
+        }
+    }
 
-impl Overrides {
-    fn parse(fragment: &str) -> Self {
-        let mut found = Self {
-            retries: 1,
-            on_connect: true,
-            on_read: false,
-            on_4xx: false,
-            on_5xx: false,
-            read_timeout_ms: READ_TIMEOUT_MS[1],
+    /// The settings header, if there is one.
+    fn settings(&self) -> Option<String> {
+        match self {
+            Self::AuthToken(_) => None,
+            Self::SharedKey(key) => Some(key.settings()),
+        }
+    }
+}
+
+/// How callbacks leave.
+pub(crate) struct Post {
+    pub(crate) wire: Wire,
+    /// Addresses that start with the first text are connected to at the second.
+    pub(crate) rewrite: Option<(String, String)>,
+}
+
+impl Post {
+    /// Sends a callback, with its retries.
+    pub(crate) async fn deliver(
+        &self,
+        at: Timestamp,
+        account_sid: String,
+        callback: &Callback,
+        signer: &Signer,
+    ) -> DeliveryRecord {
+        let (url, fragment) = callback
+            .hook
+            .url
+            .split_once('#')
+            .unwrap_or((&callback.hook.url, ""));
+        let overrides = Overrides::parse(fragment);
+        let mut outcomes = Vec::new();
+        let all = self.attempts(url, callback, signer, &overrides, &mut outcomes);
+        if within(overrides.total, all).await.is_none() {
+            outcomes.push(AttemptOutcome::OutOfTime);
+        }
+        DeliveryRecord {
+            at,
+            account_sid,
+            resource_sid: callback.resource.to_string(),
+            status: callback.status.to_owned(),
+            method: if callback.hook.get { "GET" } else { "POST" },
+            url: url.to_owned(),
+            idempotency_token: callback.token.clone(),
+            duplicate: callback.duplicate,
+            signature_settings: signer.settings(),
+            attempts: u32::try_from(outcomes.len()).unwrap_or(u32::MAX),
+            http_status: outcomes.last().and_then(AttemptOutcome::status),
+            alerts: alerts(&overrides, outcomes.last()),
+            outcomes,
+            fields: callback.fields.iter().cloned().collect(),
+        }
+    }
+
+    async fn attempts(
+        &self,
+        url: &str,
+        callback: &Callback,
+        signer: &Signer,
+        overrides: &Overrides,
+        outcomes: &mut Vec<AttemptOutcome>,
+    ) {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&callback.fields)
+            .finish();
+        let (url, fields) = if callback.hook.get {
+            let join = if url.contains('?') { '&' } else { '?' };
+            (format!("{url}{join}{form}"), &[][..])
+        } else {
+            (url.to_owned(), callback.fields.as_slice())
         };
-        for (name, value) in fragment.split('&').filter_map(|pair| pair.split_once('=')) {
-            match name {
-                "rc" => found.retries = value.parse().unwrap_or(1).min(RETRIES_MAX),
-                "rt" => {
-                    let asked: u64 = value.parse().unwrap_or(READ_TIMEOUT_MS[1]);
-                    found.read_timeout_ms = asked.clamp(READ_TIMEOUT_MS[0], READ_TIMEOUT_MS[1]);
+        let proof = signer.headers(&url, fields);
+        let limits = Limits {
+            connect: overrides.connect,
+            read: overrides.read,
+        };
+        let target = Url::parse(&self.target(&url));
+        for tries in 1.. {
+            let outcome = match &target {
+                Ok(target) => {
+                    let request = request(callback, &form, &proof);
+                    self.wire.send(target, request, &limits).await
                 }
-                "rp" => {
-                    let has =
-                        |policy: &str| value.split(',').any(|one| one == policy || one == "all");
-                    found.on_connect = has("ct");
-                    found.on_read = has("rt");
-                    found.on_4xx = has("4xx");
-                    found.on_5xx = has("5xx");
-                }
-                _ => {}
+                Err(_) => AttemptOutcome::NotConnected,
+            };
+            let by_fragment = tries <= overrides.retries && overrides.tries_again_after(&outcome);
+            let broken = matches!(outcome, AttemptOutcome::Answered { status: 500.. });
+            let by_itself = broken && tries <= callback.retries_after_5xx;
+            outcomes.push(outcome);
+            if !by_fragment && !by_itself {
+                return;
             }
         }
-        found
+    }
+
+    fn target(&self, url: &str) -> String {
+        self.rewrite
+            .as_ref()
+            .and_then(|(public, local)| {
+                let rest = url.strip_prefix(public.as_str())?;
+                Some(format!("{local}{rest}"))
+            })
+            .unwrap_or_else(|| url.to_owned())
     }
 }
 
-enum Attempt {
-    Answered(u16),
-    NoConnection,
-    NoAnswer,
-}
-
-impl Attempt {
-    /// Twilio's code for a failure: 11200 where a request was made, 11205 where no connection was.
-    fn error_code(&self) -> Option<u32> {
-        match self {
-            Self::Answered(200..=299) => None,
-            Self::Answered(_) | Self::NoAnswer => Some(11_200),
-            Self::NoConnection => Some(11_205),
-        }
-    }
-}
-
-/// Sends a callback, with its retries; `(attempts, last status, error code)`.
-pub(crate) async fn deliver(
-    http: &reqwest::Client,
-    rewrite: Option<&(String, String)>,
+fn request(
     callback: &Callback,
-    auth_token: &str,
-) -> (u32, Option<u16>, Option<u32>) {
-    let hook = &callback.hook;
-    let (url, fragment) = hook.url.split_once('#').unwrap_or((&hook.url, ""));
-    let overrides = Overrides::parse(fragment);
-    let form = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(&callback.fields)
-        .finish();
-    let (url, fields, body) = if hook.get {
-        let join = if url.contains('?') { '&' } else { '?' };
-        (format!("{url}{join}{form}"), &[][..], None)
+    form: &str,
+    proof: &[(&'static str, String)],
+) -> Request<Full<Bytes>> {
+    let body = if callback.hook.get {
+        Bytes::new()
     } else {
-        (url.to_owned(), callback.fields.as_slice(), Some(form))
+        Bytes::from(form.to_owned())
     };
-    let signature = twilio::signature::sign(auth_token, &url, fields);
-    let target = rewrite
-        .and_then(|(public, local)| {
-            url.strip_prefix(public.as_str())
-                .map(|rest| format!("{local}{rest}"))
-        })
-        .unwrap_or_else(|| url.clone());
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        let body = body.clone();
-        let outcome = attempt(http, &target, body, &signature, callback, &overrides).await;
-        let error_code = outcome.error_code();
-        let broken = matches!(outcome, Attempt::Answered(500..));
-        let (again, status) = match outcome {
-            Attempt::Answered(status @ 400..=499) => (overrides.on_4xx, Some(status)),
-            Attempt::Answered(status @ 500..) => (overrides.on_5xx, Some(status)),
-            Attempt::Answered(status) => (false, Some(status)),
-            Attempt::NoConnection => (overrides.on_connect, None),
-            Attempt::NoAnswer => (overrides.on_read, None),
-        };
-        let by_fragment = again && attempts <= overrides.retries;
-        let by_itself = broken && attempts <= callback.retries_after_5xx;
-        if !by_fragment && !by_itself {
-            return (attempts, status, error_code);
+    let mut request = Request::new(Full::new(body));
+    let headers = request.headers_mut();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(
+        header::USER_AGENT,
+        HeaderValue::from_static("TwilioProxy/1.1"),
+    );
+    if let Ok(token) = HeaderValue::try_from(&callback.token) {
+        headers.insert("I-Twilio-Idempotency-Token", token);
+    }
+    for (name, value) in proof {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(*name, value);
         }
     }
+    if !callback.hook.get {
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded; charset=UTF-8");
+        headers.insert(header::CONTENT_TYPE, form);
+        *request.method_mut() = Method::POST;
+    }
+    request
 }
 
-async fn attempt(
-    http: &reqwest::Client,
-    target: &str,
-    body: Option<String>,
-    signature: &str,
-    callback: &Callback,
-    overrides: &Overrides,
-) -> Attempt {
-    let request = match body {
-        Some(body) => http
-            .post(target)
-            .header(
-                "Content-Type",
-                "application/x-www-form-urlencoded; charset=UTF-8",
-            )
-            .body(body),
-        None => http.get(target),
+fn alerts(overrides: &Overrides, last: Option<&AttemptOutcome>) -> Vec<u32> {
+    let failure = match last {
+        Some(AttemptOutcome::NotConnected) => Some(CONNECTION_FAILED),
+        Some(AttemptOutcome::Answered { status: 200..=399 }) | None => None,
+        Some(_) => Some(RETRIEVAL_FAILED),
     };
-    let sent = request
-        .timeout(Duration::from_millis(overrides.read_timeout_ms))
-        .header("Accept", "*/*")
-        .header("User-Agent", "TwilioProxy/1.1")
-        .header("X-Twilio-Signature", signature)
-        .header("I-Twilio-Idempotency-Token", &callback.token)
-        .send()
-        .await;
-    match sent {
-        Ok(response) => {
-            let status = response.status().as_u16();
-            // Read to the end, so that the connection can be used again.
-            response
-                .bytes()
-                .await
-                .map_or(Attempt::NoAnswer, |_| Attempt::Answered(status))
-        }
-        Err(error) if error.is_connect() => Attempt::NoConnection,
-        Err(_) => Attempt::NoAnswer,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn overrides_fall_back_to_one_retry_on_connect_failures() {
-        let default = Overrides::parse("");
-        assert!((default.retries, default.on_connect, default.on_5xx) == (1, true, false));
-        let asked = Overrides::parse("ct=2000&rt=2500&rc=9&rp=rt,5xx");
-        assert!((asked.retries, asked.read_timeout_ms) == (5, 2500));
-        assert!(asked.on_read && asked.on_5xx && !asked.on_connect && !asked.on_4xx);
-        assert!(Overrides::parse("rp=all").on_4xx);
-    }
+    let policy = overrides.invalid_policy.then_some(INVALID_RETRY_POLICY);
+    policy.into_iter().chain(failure).collect()
 }

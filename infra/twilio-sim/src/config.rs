@@ -73,6 +73,10 @@ pub struct Pace {
     pub call_setup_ms: [u64; 2],
     /// Ringing to answered, busy or no answer.
     pub call_answer_ms: [u64; 2],
+    /// How long calls last that nobody gave a length, in seconds.
+    pub call_seconds: [u64; 2],
+    /// From the end of a recording to its file.
+    pub recording_ms: [u64; 2],
     /// From the end of a call or message to its price.
     pub price_ms: [u64; 2],
     /// From what happened to its place in the usage records.
@@ -100,6 +104,8 @@ impl Pace {
             message_done_ms: [800, 6_000],
             call_setup_ms: [200, 900],
             call_answer_ms: [2_000, 15_000],
+            call_seconds: [10, 180],
+            recording_ms: [2_000, 20_000],
             price_ms: [120_000, 86_400_000],
             usage_ms: [300_000, 10_800_000],
             late_usage_ms: [86_400_000, 432_000_000],
@@ -111,10 +117,12 @@ impl Pace {
         }
     }
 
-    /// For a person who watches: prices and usage within seconds.
+    /// For a person who watches: calls are answered and end, and prices and usage follow, within seconds.
     pub fn quick() -> Self {
         Self {
             call_answer_ms: [1_000, 3_000],
+            call_seconds: [3, 12],
+            recording_ms: [500, 1_500],
             price_ms: [1_000, 4_000],
             usage_ms: [1_000, 4_000],
             token_switch_ms: [500, 2_000],
@@ -218,7 +226,21 @@ pub struct Quirks {
     pub account_list_lag_ms: u64,
     /// A new call is in lists only after this long.
     pub call_list_lag_ms: u64,
-    /// Messages may be sent from numbers that the account does not hold.
+    /// Lists of calls show them as they were this long ago: an ended call is still in progress there.
+    pub call_status_lag_ms: u64,
+    /// A new message is in lists only after this long.
+    pub message_list_lag_ms: u64,
+    /// Calls that nobody answered have neither an end nor a duration, as the documents say; else both.
+    pub unanswered_without_end: bool,
+    /// A message's price stays unknown for ever.
+    pub unpriced_per_mille: u64,
+    /// Recordings show their price as a negative number, as some of Twilio's examples do.
+    pub recording_price_negative: bool,
+    /// Messages that one number may have queued; one more gives 21611.
+    pub queued_per_sender_max: u32,
+    /// ISO codes of countries that may be neither called (21215) nor written to (21408).
+    pub regions_denied: Vec<String>,
+    /// Messages may be sent, and calls made, from numbers that the account does not hold.
     pub any_sender: bool,
     /// How often number rent is taken.
     pub rent: Rent,
@@ -275,7 +297,15 @@ impl Default for Quirks {
             number_price_per_mille: 50,
             friendly_name_filter_ignored: false,
             account_list_lag_ms: 0,
-            call_list_lag_ms: 0,
+            call_list_lag_ms: 1_500,
+            call_status_lag_ms: 1_500,
+            message_list_lag_ms: 1_500,
+            unanswered_without_end: true,
+            unpriced_per_mille: 2,
+            recording_price_negative: false,
+            // Four hours of a long code's one segment a second, as Twilio's documentation of queues says.
+            queued_per_sender_max: 14_400,
+            regions_denied: Vec::new(),
             any_sender: false,
             rent: Rent::Monthly,
             inactive_answer: InactiveAnswer::Unauthenticated,
@@ -297,9 +327,13 @@ impl Default for Quirks {
 }
 
 impl Quirks {
-    /// Nothing awkward: no duplicates, disorder, revisions or unknown categories.
+    /// Nothing awkward: no duplicates, disorder, revisions, unknown categories or lists that lag behind.
     pub fn none() -> Self {
         Self {
+            call_list_lag_ms: 0,
+            call_status_lag_ms: 0,
+            message_list_lag_ms: 0,
+            unpriced_per_mille: 0,
             callback_duplicate_per_mille: 0,
             callback_disorder_per_mille: 0,
             revision_per_mille: 0,
@@ -371,6 +405,10 @@ pub struct TrafficProfile {
     pub failed_per_mille: u64,
     /// Of calls, busy or not answered.
     pub unanswered_per_mille: u64,
+    /// Of calls, those that dial a second leg.
+    pub child_legs_per_mille: u64,
+    /// Of calls, those that join the account's conference.
+    pub conferences_per_mille: u64,
     /// Length of an answered call in seconds, least and most.
     pub call_seconds: [u64; 2],
     /// ISO codes of the other ends' countries: US, CA, GB, DE, FR, AU, IN, BR.
@@ -394,6 +432,8 @@ impl Default for TrafficProfile {
             undelivered_per_mille: 30,
             failed_per_mille: 20,
             unanswered_per_mille: 150,
+            child_legs_per_mille: 0,
+            conferences_per_mille: 0,
             call_seconds: [10, 600],
             countries: ["US", "GB", "DE"].map(str::to_owned).to_vec(),
             numbers: 1,

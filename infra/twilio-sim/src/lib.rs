@@ -22,7 +22,7 @@ mod world;
 
 pub mod verify;
 
-pub use callbacks::DeliveryRecord;
+pub use callbacks::{AttemptOutcome, DeliveryRecord};
 pub use config::{
     AccountType, InactiveAnswer, Pace, Population, Quirks, Rent, SimConfig, TrafficProfile,
 };

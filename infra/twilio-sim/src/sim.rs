@@ -1,7 +1,6 @@
 //! The simulator as its users hold it: time moves, callbacks leave, state can be looked at.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::amount;
-use crate::callbacks::{self, Callback, DeliveryRecord};
+use crate::callbacks::{Callback, DeliveryRecord, Post, Signer, Wire};
 use crate::clock::VirtualClock;
 use crate::config::{Population, SimConfig, TrafficProfile};
 use crate::counters::{Counters, LoggedRequest};
@@ -21,8 +20,6 @@ use crate::world::{World, day_of};
 
 /// Callbacks that leave at the same time.
 const DELIVERIES_AT_ONCE: usize = 16;
-/// How long a callback may take to connect, as Twilio's default.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Accounts that a world holds at most.
 const SUBACCOUNTS_MAX: usize = 1_000_000;
@@ -88,8 +85,7 @@ pub struct Sim {
 pub(crate) struct Inner {
     pub(crate) clock: VirtualClock,
     world: Mutex<World>,
-    http: reqwest::Client,
-    rewrite: Option<(String, String)>,
+    post: Post,
     pub(crate) recorder: Option<Recorder>,
     /// Rung when something new is in the queue.
     pub(crate) bell: Notify,
@@ -98,8 +94,8 @@ pub(crate) struct Inner {
     slots: Arc<Semaphore>,
 }
 
-/// A callback and the token that signs it.
-type Outgoing = (Callback, String);
+/// A callback and what signs it.
+type Outgoing = (Callback, Signer);
 
 /// One account's callbacks leave one after the other: only the seed puts them out of order.
 fn by_account(due: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
@@ -124,8 +120,10 @@ impl Sim {
             inner: Arc::new(Inner {
                 clock: config.clock,
                 world: Mutex::new(world),
-                http: http_client(),
-                rewrite: config.callback_rewrite,
+                post: Post {
+                    wire: Wire::new(),
+                    rewrite: config.callback_rewrite,
+                },
                 recorder: config.record,
                 bell: Notify::new(),
                 runner: tokio::sync::Mutex::new(()),
@@ -171,13 +169,13 @@ impl Sim {
     pub(crate) fn catch_up_detached(&self) {
         let now = self.inner.clock.now();
         while let Some((at, due)) = self.take_due(now) {
-            for (callback, token) in due {
+            for outgoing in due {
                 let sim = self.clone();
                 tokio::spawn(async move {
                     let Ok(_slot) = sim.inner.slots.clone().acquire_owned().await else {
                         return;
                     };
-                    let record = sim.deliver(at, callback, token).await;
+                    let record = sim.deliver(at, outgoing).await;
                     sim.world().log.delivery(record);
                 });
             }
@@ -187,51 +185,33 @@ impl Sim {
     fn take_due(&self, until: Timestamp) -> Option<(Timestamp, Vec<Outgoing>)> {
         let mut world = self.world();
         let (at, due) = world.take_due(until)?;
-        // Signed with the token of the moment it leaves.
-        let with_token = |callback: Callback| {
-            let token = world.signing_token(callback.account, at).to_owned();
-            (callback, token)
+        // Signed with what the account has at the moment it leaves.
+        let with_signer = |callback: Callback| {
+            let signer = world.signer(callback.account, at);
+            (callback, signer)
         };
-        Some((at, due.into_iter().map(with_token).collect()))
+        Some((at, due.into_iter().map(with_signer).collect()))
     }
 
     async fn deliver_in_turn(&self, at: Timestamp, queue: Vec<Outgoing>) -> Vec<DeliveryRecord> {
         let mut records = Vec::with_capacity(queue.len());
-        for (callback, token) in queue {
-            records.push(self.deliver(at, callback, token).await);
+        for outgoing in queue {
+            records.push(self.deliver(at, outgoing).await);
         }
         records
     }
 
-    async fn deliver(&self, at: Timestamp, callback: Callback, token: String) -> DeliveryRecord {
+    async fn deliver(&self, at: Timestamp, (callback, signer): Outgoing) -> DeliveryRecord {
         let account_sid = self.world().accounts[callback.account].sid.to_string();
-        let (attempts, http_status, error_code) = callbacks::deliver(
-            &self.inner.http,
-            self.inner.rewrite.as_ref(),
-            &callback,
-            &token,
-        )
-        .await;
-        if let Some(code) = error_code {
-            self.world().alert(at, &callback, code, http_status);
+        let post = &self.inner.post;
+        let record = post.deliver(at, account_sid, &callback, &signer).await;
+        if !record.alerts.is_empty() {
+            let mut world = self.world();
+            for code in &record.alerts {
+                world.alert(at, &callback, *code, record.http_status);
+            }
         }
-        DeliveryRecord {
-            at,
-            account_sid,
-            resource_sid: callback.resource.to_string(),
-            status: callback.status.to_owned(),
-            url: callback
-                .hook
-                .url
-                .split('#')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-            duplicate: callback.duplicate,
-            attempts,
-            http_status,
-            error_code,
-        }
+        record
     }
 
     /// Counts of requests and callbacks.
@@ -421,24 +401,4 @@ impl Sim {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn http_client() -> reqwest::Client {
-    let roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
-        rustls::crypto::ring::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .expect("ring supports the default protocol versions")
-    .with_root_certificates(roots)
-    .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .no_proxy()
-        .build()
-        .expect("a client from a complete TLS configuration")
 }

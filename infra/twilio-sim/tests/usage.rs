@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 use twilio_sim::{Quirks, Rent, Sim, SimConfig, TrafficProfile};
 
 /// Leaves that do not overlap, as a biller would take them.
-const LEAVES: [&str; 12] = [
+const LEAVES: [&str; 13] = [
     "calls-inbound",
     "calls-outbound",
     "recordings",
+    "recordingstorage",
     "sms-inbound",
     "sms-outbound",
     "sms-messages-carrierfees",

@@ -122,6 +122,11 @@ impl Refusal {
         Self::new(401, 20_005, "Account not active")
     }
 
+    /// Live calls and messages on their way cannot be deleted, nor the latter redacted.
+    pub(crate) fn not_complete() -> Self {
+        Self::bad(20_009, "Cannot delete this resource before it is complete")
+    }
+
     /// What Twilio would say with this status.
     pub(crate) fn of_status(status: u16, code: Option<u32>) -> Self {
         let (usual, message) = match status {

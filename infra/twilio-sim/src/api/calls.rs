@@ -1,20 +1,24 @@
-//! Calls: made, listed, fetched and ended.
+//! Calls: listed, fetched, redirected, ended and deleted. How they are made is in `call_form`.
+//!
+//! Lists are eventually consistent, as the Calls documentation says: a new call comes late, and one that
+//! has ended stays in progress for a while. A call fetched by its SID is always as it is.
+
+use jiff::Timestamp;
 
 use crate::amount;
 use crate::json::Obj;
+use crate::sid::Sid;
 use crate::world::World;
-use crate::world::after;
-use crate::world::calls::{CallDraft, CallStatus, Wanted};
-use crate::world::tariff::is_e164;
+use crate::world::calls::{Call, CallStatus, Direction};
+use crate::world::{after, before};
 
 use super::answer::{Answer, Refusal};
 use super::ask::Ask;
+use super::call_form;
 use super::filters::{Window, write_date};
+use super::hooks;
 use super::paging;
-use super::route::{Operation, Target, get, post};
-
-/// How long calls last that nobody gave a length, in seconds.
-const SECONDS: [u64; 2] = [10, 180];
+use super::route::{Operation, Target, delete, get, post};
 
 const SUBRESOURCES: [(&str, &str); 9] = [
     ("notifications", "Notifications"),
@@ -36,6 +40,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     post(CALLS, "/twilio/voice/calls/create", create),
     get(CALL, "/twilio/voice/calls/read", fetch),
     post(CALL, "/twilio/voice/calls/update", update),
+    delete(CALL, "/twilio/voice/calls/delete", remove),
 ];
 
 const CALLS: &str = "/Accounts/{AccountSid}/Calls";
@@ -43,26 +48,31 @@ const CALL: &str = "/Accounts/{AccountSid}/Calls/{Sid}";
 
 fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
     let world = &*world;
-    let account = target.account;
     let (started, ended) = (
         Window::read(ask, "StartTime", false)?,
         Window::read(ask, "EndTime", false)?,
     );
+    let status = match ask.query("Status") {
+        None => None,
+        Some(text) => {
+            Some(CallStatus::parse(text).ok_or_else(|| Refusal::bad(20_001, "Invalid Status"))?)
+        }
+    };
+    let shown_at = before(ask.now, world.quirks.call_status_lag_ms);
     let equals = |name: &str, value: &str| ask.query(name).is_none_or(|wanted| wanted == value);
     let fits = |index: &usize| {
         let call = &world.calls[*index];
-        equals("Status", call.status.as_str())
+        let parent = call.parent.map(|parent| world.calls[parent].sid);
+        !call.deleted
+            && status.is_none_or(|status| call.status_at(shown_at) == status)
             && equals("To", &call.to)
             && equals("From", &call.from)
-            && equals(
-                "ParentCallSid",
-                call.parent.as_ref().map_or("", |parent| parent.as_str()),
-            )
+            && equals("ParentCallSid", parent.as_ref().map_or("", Sid::as_str))
             && after(call.created_at, world.quirks.call_list_lag_ms) <= ask.now
-            && started.admits(call.started_at)
-            && ended.admits(call.ended_at)
+            && started.admits(call.started_at.filter(|at| *at <= shown_at))
+            && ended.admits(shown_end(world, call, shown_at))
     };
-    let items: Vec<usize> = world.accounts[account]
+    let items: Vec<usize> = world.accounts[target.account]
         .calls
         .iter()
         .rev()
@@ -75,130 +85,142 @@ fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Ref
         "calls",
         &items,
         |call| world.calls[call].sid,
-        |out, call| write(world, ask, out, call),
+        |out, call| write(world, ask, out, call, shown_at),
     )
 }
 
 fn create(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
-    let account = target.account;
-    if !world.may_start(account) {
+    if !world.may_start(target.account) {
         return Err(Refusal::not_active());
     }
-    let to = ask
-        .form("To")
-        .ok_or_else(|| Refusal::bad(21_201, "No 'To' number specified"))?;
-    if !is_e164(to) {
-        return Err(Refusal::bad(21_211, "Invalid 'To' Phone Number"));
-    }
-    let from = ask
-        .form("From")
-        .filter(|from| is_e164(from))
-        .ok_or_else(|| Refusal::bad(21_212, "Invalid 'From' Phone Number"))?;
-    let callback = ask.form("StatusCallback").map(str::to_owned);
-    if callback
-        .as_ref()
-        .is_some_and(|url| url::Url::parse(url).is_err())
-    {
-        return Err(Refusal::bad(21_502, "Invalid callback url"));
-    }
-    let asked = |event: &str| {
-        ask.form_all("StatusCallbackEvent")
-            .any(|value| value.split([' ', ',']).any(|one| one == event))
-    };
-    let mut rng = world.draw(account);
-    let draft = CallDraft {
-        to: to.to_owned(),
-        from: from.to_owned(),
-        inbound: false,
-        outcome: CallStatus::Completed,
-        seconds: rng.within(SECONDS),
-        recorded: ask.form("Record") == Some("true"),
-        parent: None,
-        callback,
-        wanted: Wanted {
-            initiated: asked("initiated"),
-            ringing: asked("ringing"),
-            answered: asked("answered"),
-        },
-    };
-    let call = world.create_call(ask.now, account, draft);
-    Ok(Answer::object(201, |out| write(world, ask, out, call)))
+    let draft = call_form::read(world, ask, target.account)?;
+    let call = world.create_call(ask.now, target.account, draft);
+    Ok(Answer::object(201, |out| {
+        write(world, ask, out, call, ask.now);
+    }))
 }
 
 fn fetch(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
     let call = find(world, ask, target)?;
-    Ok(Answer::object(200, |out| write(world, ask, out, call)))
+    Ok(Answer::object(200, |out| {
+        write(world, ask, out, call, ask.now);
+    }))
 }
 
-/// Ends a call; what else Twilio lets one change while it runs is not simulated.
+/// Ends a live call, gives it other instructions, or changes what it was made with.
 fn update(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
     let index = find(world, ask, target)?;
     let status = world.calls[index].status;
-    let wanted = match ask.form("Status") {
-        Some("completed") => CallStatus::Completed,
-        Some("canceled") if status != CallStatus::InProgress => CallStatus::Canceled,
-        // A call in progress cannot be canceled: Twilio leaves it as it is.
-        Some("canceled") => return fetch(world, ask, target),
-        _ => return Err(Refusal::bad(20_001, "Invalid Status")),
+    let ending = match ask.form("Status") {
+        None => None,
+        Some("completed") => Some(CallStatus::Completed),
+        Some("canceled") => Some(CallStatus::Canceled),
+        Some(_) => return Err(Refusal::bad(20_001, "Invalid Status")),
     };
+    let limit = call_form::seconds(ask, "TimeLimit", 20_001)?;
+    let hook = hooks::read(ask, "StatusCallback", 21_502, "Invalid callback url")?;
+    hooks::read_method(ask, "Method")?;
+    let redirects = call_form::has_instructions(ask)?;
+    if ending.is_none() && limit.is_none() && hook.is_none() && !redirects {
+        return Err(Refusal::bad(20_001, "Invalid Status"));
+    }
     if !status.is_live() {
         return Err(Refusal::bad(21_220, "Invalid call state"));
     }
-    world.end_call(ask.now, index, wanted);
+    if redirects && !world.may_start(target.account) {
+        return Err(Refusal::not_active());
+    }
+    if hook.is_some() {
+        world.calls[index].hook = hook;
+    }
+    if let Some(limit) = limit {
+        world.limit_call(ask.now, index, limit);
+    }
+    match ending {
+        // A call in progress cannot be canceled: Twilio leaves it as it is.
+        Some(CallStatus::Canceled) if status == CallStatus::InProgress => {}
+        Some(ending) => world.end_call(ask.now, index, ending),
+        None if redirects => {
+            let script = call_form::instructions(ask);
+            world.redirect_call(ask.now, index, script);
+        }
+        None => {}
+    }
     fetch(world, ask, target)
 }
 
+fn remove(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let index = find(world, ask, target)?;
+    let call = &mut world.calls[index];
+    if call.status.is_live() {
+        return Err(Refusal::not_complete());
+    }
+    call.deleted = true;
+    Ok(Answer::no_content())
+}
+
 fn find(world: &World, ask: &Ask, target: &Target<'_>) -> Result<usize, Refusal> {
-    let account = target.account;
+    find_call(world, ask, target, target.id(0))
+}
+
+/// The call of this SID, if it is the account's and still there.
+pub(super) fn find_call(
+    world: &World,
+    ask: &Ask,
+    target: &Target<'_>,
+    sid: &str,
+) -> Result<usize, Refusal> {
     world
-        .find("CA", target.id(0))
-        .filter(|call| world.calls[*call].account == account)
+        .find("CA", sid)
+        .filter(|call| world.calls[*call].account == target.account && !world.calls[*call].deleted)
         .ok_or_else(|| Refusal::not_found(ask))
 }
 
-fn write(world: &World, ask: &Ask, out: &mut Vec<u8>, index: usize) {
+/// When a call ended, as somebody sees it who sees what was then.
+fn shown_end(world: &World, call: &Call, shown_at: Timestamp) -> Option<Timestamp> {
+    let is_told = call.status == CallStatus::Completed || !world.quirks.unanswered_without_end;
+    call.ended_at.filter(|at| is_told && *at <= shown_at)
+}
+
+fn write(world: &World, ask: &Ask, out: &mut Vec<u8>, index: usize, shown_at: Timestamp) {
     let call = &world.calls[index];
     let account = world.accounts[call.account].sid;
     let base = format!("/2010-04-01/Accounts/{account}/Calls/{}", call.sid);
-    let own = if call.inbound { &call.to } else { &call.from };
+    let own = if call.direction == Direction::Inbound {
+        &call.to
+    } else {
+        &call.from
+    };
     let number = world.held.get(own).map(|number| world.numbers[*number].sid);
-    let duration = call.duration().map(|seconds| seconds.to_string());
+    let parent = call.parent.map(|parent| world.calls[parent].sid);
+    let ended = shown_end(world, call, shown_at);
+    let duration = call.duration().filter(|_| ended.is_some());
+    let duration = duration.map(|seconds| seconds.to_string());
     let mut object = Obj::open(out);
     object
         .str("account_sid", account.as_str())
-        .null("answered_by")
+        .opt("answered_by", call.answered_by())
         .str("api_version", "2010-04-01")
         .null("caller_name");
     write_date(&mut object, "date_created", Some(call.created_at));
     write_date(&mut object, "date_updated", Some(call.updated_at));
     object
-        .str(
-            "direction",
-            if call.inbound {
-                "inbound"
-            } else {
-                "outbound-api"
-            },
-        )
+        .str("direction", call.direction.as_str())
         .opt("duration", duration.as_deref());
-    write_date(&mut object, "end_time", call.ended_at);
+    write_date(&mut object, "end_time", ended);
     object
-        .null("forwarded_from")
+        .opt("forwarded_from", call.forwarded_from.as_deref())
         .str("from", &call.from)
-        .str("from_formatted", &call.from)
+        .str("from_formatted", &formatted(&call.from))
         .null("group_sid")
-        .opt(
-            "parent_call_sid",
-            call.parent.as_ref().map(crate::sid::Sid::as_str),
-        )
-        .opt(
-            "phone_number_sid",
-            number.as_ref().map(crate::sid::Sid::as_str),
-        );
-    write_price(world, ask, &mut object, call.price);
+        .opt("parent_call_sid", parent.as_ref().map(Sid::as_str))
+        .opt("phone_number_sid", number.as_ref().map(Sid::as_str));
+    let price = call.price.filter(|_| ended.is_some());
+    write_price(world, ask, &mut object, price.map(|price| -price));
     object.str("sid", call.sid.as_str());
-    write_date(&mut object, "start_time", call.started_at);
-    object.str("status", call.status.as_str());
+    let started = call.started_at.filter(|at| *at <= shown_at);
+    write_date(&mut object, "start_time", started);
+    object.str("status", call.status_at(shown_at).as_str());
     let mut uris = Obj::open(object.name("subresource_uris"));
     for (name, path) in SUBRESOURCES {
         uris.str(name, &format!("{base}/{path}.json"));
@@ -206,20 +228,33 @@ fn write(world: &World, ask: &Ask, out: &mut Vec<u8>, index: usize) {
     uris.close();
     object
         .str("to", &call.to)
-        .str("to_formatted", &call.to)
+        .str("to_formatted", &formatted(&call.to))
         .null("trunk_sid")
         .str("uri", &format!("{base}.json"))
         .str("queue_time", "0");
     object.close();
 }
 
-/// Writes `price` and `price_unit` of a call or message: negative, five decimals, null until settled.
+/// A number as people write it: `(415) 555-0100` in North America.
+fn formatted(number: &str) -> String {
+    match number.strip_prefix("+1") {
+        Some(digits)
+            if digits.len() == 10 && digits.bytes().all(|digit| digit.is_ascii_digit()) =>
+        {
+            let (area, exchange, line) = (&digits[..3], &digits[3..6], &digits[6..]);
+            format!("({area}) {exchange}-{line}")
+        }
+        _ => number.to_owned(),
+    }
+}
+
+/// Writes `price` and `price_unit` of a call, message or recording: five decimals, null until settled.
 pub(super) fn write_price(world: &World, ask: &Ask, object: &mut Obj<'_>, price: Option<i64>) {
     match price.filter(|_| !ask.price_null) {
         Some(price) => {
             let out = object.name("price");
             out.push(b'"');
-            amount::write_fixed(out, -price, 5);
+            amount::write_fixed(out, price, 5);
             out.push(b'"');
         }
         None => {

@@ -6,7 +6,7 @@ use jiff::civil::{Date, DateTime};
 
 use crate::json::Obj;
 use crate::stamp;
-use crate::world::start_of;
+use crate::world::{day_of, start_of};
 
 use super::answer::Refusal;
 use super::ask::Ask;
@@ -55,6 +55,13 @@ impl Window {
                 .ok_or_else(|| Refusal::bad(20_001, "Invalid date"))
         };
         if let Some((first, end)) = asked("")? {
+            // Official clients write a date as its midnight, and mean the day.
+            let day = day_of(first);
+            let end = if start_of(day) == first {
+                start_of(day.checked_add(1.day()).unwrap_or(day))
+            } else {
+                end
+            };
             (window.from, window.until) = (Some(first), Some(end));
         }
         if let Some((first, _)) = asked(">")? {
@@ -110,8 +117,31 @@ fn parse(text: &str) -> Option<(Timestamp, Timestamp)> {
         .parse::<Timestamp>()
         .ok()
         .or_else(mail)
-        .or_else(civil)?;
+        .or_else(civil)
+        .or_else(|| american(text))?;
     Some((at, at.checked_add(1.second()).ok()?))
+}
+
+/// Hours that the time zones of North America are behind GMT.
+const ZONES: [(&str, i8); 10] = [
+    ("GMT", 0),
+    ("UTC", 0),
+    ("EDT", 4),
+    ("EST", 5),
+    ("CDT", 5),
+    ("CST", 6),
+    ("MDT", 6),
+    ("MST", 7),
+    ("PDT", 7),
+    ("PST", 8),
+];
+
+/// `06/11/2019 22:05:25 MST`, which Twilio's examples filter by, too.
+fn american(text: &str) -> Option<Timestamp> {
+    let (civil, zone) = text.rsplit_once(' ')?;
+    let (_, behind) = ZONES.iter().find(|(name, _)| *name == zone)?;
+    let civil = DateTime::strptime("%m/%d/%Y %H:%M:%S", civil).ok()?;
+    jiff::tz::offset(-behind).to_timestamp(civil).ok()
 }
 
 #[cfg(test)]
@@ -119,13 +149,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_come_in_three_forms() {
+    fn dates_come_in_the_forms_of_twilio_s_examples() {
         let (first, end) = parse("2026-03-01").unwrap();
         assert_eq!(end.duration_since(first).as_hours(), 24);
         for text in [
             "2026-03-01T12:30:05Z",
             "2026-03-01T12:30:05",
+            "2026-03-01 12:30:05.000",
             "Sun, 01 Mar 2026 12:30:05 +0000",
+            "Sun, 01 Mar 2026 12:30:05 -0000",
+            "03/01/2026 05:30:05 MST",
         ] {
             assert_eq!(
                 parse(text).unwrap().0.to_string(),

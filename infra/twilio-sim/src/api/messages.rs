@@ -1,22 +1,25 @@
-//! Messages: sent, listed and fetched.
+//! Messages: listed, fetched, redacted, canceled and deleted. How they are sent is in `message_form`.
 
 use crate::json::Obj;
+use crate::sid::Sid;
 use crate::world::World;
-use crate::world::messages::{MessageDraft, MessageStatus};
+use crate::world::after;
 use crate::world::notices::error_message;
-use crate::world::tariff::is_e164;
 
 use super::answer::{Answer, Refusal};
 use super::ask::Ask;
 use super::calls::write_price;
 use super::filters::{Window, write_date};
+use super::message_form;
 use super::paging;
-use super::route::{Operation, Target, get, post};
+use super::route::{Operation, Target, delete, get, post};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     get(MESSAGES, "/twilio/messaging/messages/list", list),
     post(MESSAGES, "/twilio/messaging/messages/create", create),
     get(MESSAGE, "/twilio/messaging/messages/read", fetch),
+    post(MESSAGE, "/twilio/messaging/messages/update", update),
+    delete(MESSAGE, "/twilio/messaging/messages/delete", remove),
 ];
 
 const MESSAGES: &str = "/Accounts/{AccountSid}/Messages";
@@ -24,14 +27,17 @@ const MESSAGE: &str = "/Accounts/{AccountSid}/Messages/{Sid}";
 
 fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
     let world = &*world;
-    let account = target.account;
     let sent = Window::read(ask, "DateSent", true)?;
     let equals = |name: &str, value: &str| ask.query(name).is_none_or(|wanted| wanted == value);
     let fits = |index: &usize| {
         let message = &world.messages[*index];
-        equals("To", &message.to) && equals("From", &message.from) && sent.admits(message.sent_at)
+        !message.deleted
+            && equals("To", &message.to)
+            && equals("From", message.sender().unwrap_or_default())
+            && after(message.created_at, world.quirks.message_list_lag_ms) <= ask.now
+            && sent.admits(message.sent_at)
     };
-    let items: Vec<usize> = world.accounts[account]
+    let items: Vec<usize> = world.accounts[target.account]
         .messages
         .iter()
         .rev()
@@ -40,69 +46,75 @@ fn list(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Ref
         .collect();
     let sid = |message: usize| world.messages[message].sid;
     paging::by_sid(world, ask, "messages", &items, sid, |out, message| {
-        write(world, ask, out, message);
+        write(world, ask, out, message, Shown::Later);
     })
 }
 
 fn create(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
-    let account = target.account;
-    if !world.may_start(account) {
+    if !world.may_start(target.account) {
         return Err(Refusal::not_active());
     }
-    let to = ask
-        .form("To")
-        .ok_or_else(|| Refusal::bad(21_604, "'To' phone number is required to send a Message"))?;
-    if !is_e164(to) {
-        return Err(Refusal::bad(21_211, "Invalid 'To' Phone Number"));
-    }
-    let holds = |number: &&str| {
-        world.quirks.any_sender
-            || world
-                .held
-                .get(*number)
-                .is_some_and(|held| world.numbers[*held].account == account)
-    };
-    let from = ask.form("From").filter(holds).ok_or_else(|| {
-        Refusal::bad(
-            21_606,
-            "The 'From' phone number provided is not a valid, message-capable Twilio phone number.",
-        )
-    })?;
-    let media = ask.form_all("MediaUrl").count();
-    let body = ask.form("Body").unwrap_or_default();
-    if body.is_empty() && media == 0 {
-        return Err(Refusal::bad(21_602, "Message body is required"));
-    }
-    let callback = ask.form("StatusCallback").map(str::to_owned);
-    if callback
-        .as_ref()
-        .is_some_and(|url| url::Url::parse(url).is_err())
-    {
-        return Err(Refusal::bad(21_609, "Invalid StatusCallback url"));
-    }
-    let draft = MessageDraft {
-        to: to.to_owned(),
-        from: from.to_owned(),
-        inbound: false,
-        body: body.to_owned(),
-        num_media: u32::try_from(media).unwrap_or(u32::MAX),
-        callback,
-        outcome: MessageStatus::Delivered,
-    };
-    let message = world.create_message(ask.now, account, draft);
-    Ok(Answer::object(201, |out| write(world, ask, out, message)))
+    let draft = message_form::read(world, ask, target.account)?;
+    let message = world.create_message(ask.now, target.account, draft);
+    Ok(Answer::object(201, |out| {
+        write(world, ask, out, message, Shown::AsCreated);
+    }))
 }
 
 fn fetch(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
-    let message = world
-        .find("SM", target.id(0))
-        .or_else(|| world.find("MM", target.id(0)))
-        .filter(|message| world.messages[*message].account == target.account)
-        .ok_or_else(|| Refusal::not_found(ask))?;
-    Ok(Answer::object(200, |out| write(world, ask, out, message)))
+    let message = find(world, ask, target)?;
+    Ok(Answer::object(200, |out| {
+        write(world, ask, out, message, Shown::Later);
+    }))
 }
 
-fn write(world: &World, ask: &Ask, out: &mut Vec<u8>, index: usize) {
+/// Empties a message's text once it is through, or cancels it before it is sent.
+fn update(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let index = find(world, ask, target)?;
+    let status = world.messages[index].status;
+    match (ask.form("Status"), ask.form_set("Body")) {
+        (Some("canceled"), _) if status.is_cancelable() => world.cancel_message(ask.now, index),
+        (Some("canceled"), _) => {
+            return Err(Refusal::bad(30_409, "This message cannot be canceled"));
+        }
+        (Some(_), _) => return Err(Refusal::bad(20_001, "Invalid Status")),
+        (None, Some("")) if status.is_final() => world.redact_message(ask.now, index),
+        (None, Some("")) => return Err(Refusal::not_complete()),
+        (None, _) => return Err(Refusal::bad(20_001, "Invalid Body")),
+    }
+    fetch(world, ask, target)
+}
+
+fn remove(world: &mut World, ask: &Ask, target: &Target<'_>) -> Result<Answer, Refusal> {
+    let index = find(world, ask, target)?;
+    let message = &mut world.messages[index];
+    if !message.status.is_final() {
+        return Err(Refusal::not_complete());
+    }
+    message.deleted = true;
+    message.body.clear();
+    Ok(Answer::no_content())
+}
+
+fn find(world: &World, ask: &Ask, target: &Target<'_>) -> Result<usize, Refusal> {
+    world
+        .find("SM", target.id(0))
+        .or_else(|| world.find("MM", target.id(0)))
+        .filter(|message| {
+            let message = &world.messages[*message];
+            message.account == target.account && !message.deleted
+        })
+        .ok_or_else(|| Refusal::not_found(ask))
+}
+
+/// Whether it is shown to who has just made it: then no price is in no unit, as in Twilio's examples.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    AsCreated,
+    Later,
+}
+
+fn write(world: &World, ask: &Ask, out: &mut Vec<u8>, index: usize, shown: Shown) {
     let message = &world.messages[index];
     let account = world.accounts[message.account].sid;
     let base = format!("/2010-04-01/Accounts/{account}/Messages/{}", message.sid);
@@ -129,16 +141,30 @@ fn write(world: &World, ask: &Ask, out: &mut Vec<u8>, index: usize) {
         None => object.null("error_code").null("error_message"),
     };
     object
-        .str("from", &message.from)
-        .null("messaging_service_sid")
+        .opt("from", message.sender())
+        .opt(
+            "messaging_service_sid",
+            message.service.as_ref().map(Sid::as_str),
+        )
         .str("num_media", &message.num_media.to_string())
         .str("num_segments", &message.segments.to_string());
-    write_price(world, ask, &mut object, message.price);
+    match shown {
+        Shown::AsCreated => {
+            object.null("price").null("price_unit");
+        }
+        Shown::Later => {
+            let price = message.price.map(|price| -price);
+            write_price(world, ask, &mut object, price);
+        }
+    }
     object
         .str("sid", message.sid.as_str())
         .str("status", message.status.as_str());
     let mut uris = Obj::open(object.name("subresource_uris"));
     uris.str("media", &format!("{base}/Media.json"));
+    if shown == Shown::Later {
+        uris.str("feedback", &format!("{base}/Feedback.json"));
+    }
     uris.close();
     object
         .str("to", &message.to)

@@ -8,12 +8,16 @@ mod ask;
 mod audit;
 mod auth;
 mod available;
+mod call_form;
 mod calls;
+mod conferences;
 mod filters;
 mod forms;
 mod geo;
+mod hooks;
 mod iam;
 mod keys;
+mod message_form;
 mod messages;
 mod monitor;
 mod number_body;
@@ -24,6 +28,7 @@ mod patterns;
 mod postal;
 mod pricing;
 mod pricing_voice;
+mod recordings;
 mod route;
 mod search;
 mod services;
@@ -64,6 +69,8 @@ const FAMILIES: &[&[Operation]] = &[
     usage::OPERATIONS,
     triggers::OPERATIONS,
     calls::OPERATIONS,
+    conferences::OPERATIONS,
+    recordings::OPERATIONS,
     messages::OPERATIONS,
     numbers::OPERATIONS,
     iam::OPERATIONS,

@@ -10,7 +10,7 @@ use crate::sim::{Sim, SimError};
 use crate::world::accounts::{KeyKind, Status};
 use crate::world::monitor::Done;
 
-use super::{Reply, merged, nothing, ok};
+use super::{Reply, merged, nothing, ok, signing};
 
 /// The largest discount: nothing is left to pay.
 const PER_MILLE_MAX: u32 = 1000;
@@ -21,6 +21,8 @@ pub(super) struct AccountSet {
     status: Option<String>,
     by_twilio: Option<bool>,
     discount_per_mille: Option<u32>,
+    #[serde(default, deserialize_with = "signing::given")]
+    shared_key: Option<signing::Signing>,
 }
 
 pub(super) fn set_account(sim: &Sim, sid: &str, asked: &AccountSet) -> Reply {
@@ -37,6 +39,8 @@ pub(super) fn set_account(sim: &Sim, sid: &str, asked: &AccountSet) -> Reply {
     {
         return Err(SimError::Invalid("discount_per_mille").into());
     }
+    let signing = asked.shared_key.as_ref().map(signing::Signing::read);
+    let shared_key = signing.transpose()?;
     sim.change(sid, |world, account, now| {
         if status.is_some() && world.accounts[account].status == Status::Closed {
             return Err(SimError::Invalid("status: the account is closed for good"));
@@ -46,6 +50,9 @@ pub(super) fn set_account(sim: &Sim, sid: &str, asked: &AccountSet) -> Reply {
         }
         if let Some(by_twilio) = asked.by_twilio {
             world.accounts[account].by_twilio = by_twilio;
+        }
+        if let Some(key) = shared_key {
+            world.set_shared_key(account, key);
         }
         if let Some(off) = asked.discount_per_mille {
             world.accounts[account].discount_per_mille = off;

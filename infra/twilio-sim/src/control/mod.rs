@@ -1,14 +1,17 @@
 //! The control endpoints under `/_sim/`, outside Twilio's name space; CONTROL.md describes them.
 
 mod accounts;
+mod calls;
 mod make;
+mod messages;
 mod numbers;
+mod signing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Method, Response, StatusCode, header, request::Parts};
+use axum::http::{Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -37,7 +40,7 @@ impl From<SimError> for Bad {
 pub(crate) async fn respond(sim: &Sim, parts: Parts, body: Body) -> Response<Body> {
     let read = Limited::new(body, BODY_MAX_BYTES).collect().await;
     let replied = match read {
-        Ok(body) => dispatch(sim, &parts.method, parts.uri.path(), &body.to_bytes()).await,
+        Ok(body) => dispatch(sim, &parts, &body.to_bytes()).await,
         Err(_) => Err(Bad(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body too large".to_owned(),
@@ -46,9 +49,9 @@ pub(crate) async fn respond(sim: &Sim, parts: Parts, body: Body) -> Response<Bod
     replied.unwrap_or_else(|Bad(status, error)| answer(status, &BTreeMap::from([("error", error)])))
 }
 
-async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply {
-    let what = path.strip_prefix("/_sim/").unwrap_or_default();
-    match (method.as_str(), what) {
+async fn dispatch(sim: &Sim, parts: &Parts, body: &[u8]) -> Reply {
+    let what = parts.uri.path().strip_prefix("/_sim/").unwrap_or_default();
+    match (parts.method.as_str(), what) {
         ("GET", "clock") => Ok(clock(sim)),
         ("POST", "clock") => move_clock(sim, read(body)?).await,
         ("POST", "traffic") => make::start_traffic(sim, read(body)?),
@@ -57,12 +60,12 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
             sim.stop_traffic(&asked.account_sid)?;
             Ok(nothing())
         }
-        ("POST", "calls") => make::place_call(sim, read(body)?),
-        ("POST", "messages") => make::send_message(sim, read(body)?),
         ("POST", "keys") => accounts::make_key(sim, &read(body)?),
         ("GET", "limits") => Ok(accounts::show_limits(sim)),
         ("POST", "limits") => accounts::set_limits(sim, body),
         ("POST", "population") => make::populate(sim, &read(body)?),
+        ("POST", "calls") => calls::place(sim, read(body)?),
+        ("POST", "messages") => messages::send(sim, read(body)?),
         ("POST", "usage") => {
             let asked: UsageSet = read(body)?;
             let (usage, count) = (asked.usage.as_deref(), asked.count);
@@ -99,7 +102,7 @@ async fn dispatch(sim: &Sim, method: &Method, path: &str, body: &[u8]) -> Reply 
             sim.reset_counters();
             Ok(nothing())
         }
-        ("GET", "callbacks") => Ok(ok(&sim.deliveries())),
+        ("GET", "callbacks") => deliveries(sim, parts.uri.query().unwrap_or_default()),
         ("GET", "counters") => Ok(ok(&sim.counters())),
         ("GET", "state") => Ok(ok(&sim.accounts())),
         ("POST", other) if other.starts_with("accounts/") => {
@@ -161,6 +164,19 @@ async fn move_clock(sim: &Sim, asked: ClockMove) -> Reply {
         .map_err(|_| Bad(StatusCode::BAD_REQUEST, "too far".to_owned()))?;
     sim.run_until(asked.set.unwrap_or(now).max(advanced)).await;
     Ok(clock(sim))
+}
+
+/// The deliveries of one account, of one resource, or all.
+fn deliveries(sim: &Sim, query: &str) -> Reply {
+    let mut found = sim.deliveries();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match name.as_ref() {
+            "account_sid" => found.retain(|record| record.account_sid == value),
+            "resource_sid" => found.retain(|record| record.resource_sid == value),
+            _ => return Err(SimError::Invalid("filter: account_sid or resource_sid").into()),
+        }
+    }
+    Ok(ok(&found))
 }
 
 #[derive(Deserialize)]

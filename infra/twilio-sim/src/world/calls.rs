@@ -5,44 +5,13 @@
 
 use jiff::Timestamp;
 
-use super::tariff::{self, NumberType};
-use super::{Event, World, after, day_of};
-use crate::amount::UNIT;
+pub(crate) use super::progress::{CallStatus, Direction, Wanted};
+use super::recordings::{RecordPlan, Recorded};
+use super::twiml::Script;
+use super::{Event, World};
+use crate::callbacks::Hook;
 use crate::rng::Rng;
 use crate::sid::Sid;
-use crate::usage::book::Cell;
-
-/// A call's status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CallStatus {
-    Queued,
-    Ringing,
-    InProgress,
-    Completed,
-    Busy,
-    NoAnswer,
-    Failed,
-    Canceled,
-}
-
-impl CallStatus {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Ringing => "ringing",
-            Self::InProgress => "in-progress",
-            Self::Completed => "completed",
-            Self::Busy => "busy",
-            Self::NoAnswer => "no-answer",
-            Self::Failed => "failed",
-            Self::Canceled => "canceled",
-        }
-    }
-
-    pub(crate) fn is_live(self) -> bool {
-        matches!(self, Self::Queued | Self::Ringing | Self::InProgress)
-    }
-}
 
 /// What happens to a call next.
 #[derive(Debug, Clone, Copy)]
@@ -54,46 +23,41 @@ pub(crate) enum Step {
     Price,
 }
 
-/// Which events a call's callback wants.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Wanted {
-    pub(crate) initiated: bool,
-    pub(crate) ringing: bool,
-    pub(crate) answered: bool,
-}
-
-impl Wanted {
-    /// All of them.
-    pub(crate) const ALL: Self = Self {
-        initiated: true,
-        ringing: true,
-        answered: true,
-    };
-}
-
 /// A call.
 pub(crate) struct Call {
     pub(crate) sid: Sid,
     pub(crate) account: usize,
     pub(crate) to: String,
     pub(crate) from: String,
-    pub(crate) inbound: bool,
+    pub(crate) direction: Direction,
     pub(crate) status: CallStatus,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) started_at: Option<Timestamp>,
+    pub(crate) ringing_at: Option<Timestamp>,
     pub(crate) answered_at: Option<Timestamp>,
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) price: Option<i64>,
-    pub(crate) parent: Option<Sid>,
-    pub(crate) callback: Option<String>,
+    pub(crate) parent: Option<usize>,
+    pub(crate) hook: Option<Hook>,
     pub(crate) sequence: u32,
-    wanted: Wanted,
-    outcome: CallStatus,
-    seconds: u64,
-    recorded: bool,
-    cost: i64,
-    rng: Rng,
+    pub(crate) forwarded_from: Option<String>,
+    pub(crate) sip_code: Option<u16>,
+    pub(crate) conference: Option<usize>,
+    pub(crate) deleted: bool,
+    /// The legs that it made, and those that its `<Dial>` waits for.
+    pub(super) children: Vec<usize>,
+    pub(super) dialing: Vec<usize>,
+    pub(super) wanted: Wanted,
+    pub(super) script: Script,
+    pub(super) outcome: CallStatus,
+    pub(super) seconds: u64,
+    pub(super) time_limit_s: Option<u64>,
+    pub(super) cost: i64,
+    pub(super) rng: Rng,
+    timeout_s: Option<u64>,
+    answers_as: Option<&'static str>,
+    record: Option<RecordPlan>,
 }
 
 impl Call {
@@ -105,19 +69,64 @@ impl Call {
             .map_or(0, |answered| ended.duration_since(answered).as_secs());
         Some(u64::try_from(spoken).unwrap_or(0))
     }
+
+    /// What answered, if that was to be found out.
+    pub(crate) fn answered_by(&self) -> Option<&'static str> {
+        self.answers_as.filter(|_| self.answered_at.is_some())
+    }
+
+    /// The status that it had then.
+    pub(crate) fn status_at(&self, then: Timestamp) -> CallStatus {
+        let reached = |at: Option<Timestamp>| at.is_some_and(|at| at <= then);
+        match () {
+            () if reached(self.ended_at) => self.status,
+            () if reached(self.answered_at) => CallStatus::InProgress,
+            () if reached(self.ringing_at) => CallStatus::Ringing,
+            () => CallStatus::Queued,
+        }
+    }
 }
 
 /// A call to be made.
 pub(crate) struct CallDraft {
     pub(crate) to: String,
     pub(crate) from: String,
-    pub(crate) inbound: bool,
+    pub(crate) direction: Direction,
     pub(crate) outcome: CallStatus,
     pub(crate) seconds: u64,
-    pub(crate) recorded: bool,
-    pub(crate) parent: Option<Sid>,
-    pub(crate) callback: Option<String>,
+    pub(crate) timeout_s: Option<u64>,
+    pub(crate) time_limit_s: Option<u64>,
+    pub(crate) script: Script,
+    pub(crate) record: Option<RecordPlan>,
+    pub(crate) answers_as: Option<&'static str>,
+    pub(crate) forwarded_from: Option<String>,
+    pub(crate) sip_code: Option<u16>,
+    pub(crate) parent: Option<usize>,
+    pub(crate) hook: Option<Hook>,
     pub(crate) wanted: Wanted,
+}
+
+impl CallDraft {
+    /// A call that is answered and lasts so long.
+    pub(crate) fn new(from: String, to: String, direction: Direction, seconds: u64) -> Self {
+        Self {
+            to,
+            from,
+            direction,
+            outcome: CallStatus::Completed,
+            seconds,
+            timeout_s: None,
+            time_limit_s: None,
+            script: Script::default(),
+            record: None,
+            answers_as: None,
+            forwarded_from: None,
+            sip_code: None,
+            parent: None,
+            hook: None,
+            wanted: Wanted::default(),
+        }
+    }
 }
 
 impl World {
@@ -127,53 +136,78 @@ impl World {
         let sid = Sid::draw("CA", &mut rng);
         let index = self.calls.len();
         let setup = rng.within(self.pace.call_setup_ms);
+        let is_inbound = draft.direction == Direction::Inbound;
+        let (status, step) = if is_inbound {
+            (CallStatus::Ringing, Step::Answer)
+        } else {
+            (CallStatus::Queued, Step::Initiate)
+        };
+        let hook = draft
+            .hook
+            .or_else(|| self.number_hook(account, &draft.to).filter(|_| is_inbound));
         self.calls.push(Call {
             sid,
             account,
             to: draft.to,
             from: draft.from,
-            inbound: draft.inbound,
-            status: if draft.inbound {
-                CallStatus::Ringing
-            } else {
-                CallStatus::Queued
-            },
+            direction: draft.direction,
+            status,
             created_at: at,
             updated_at: at,
-            started_at: draft.inbound.then_some(at),
+            started_at: is_inbound.then_some(at),
+            ringing_at: is_inbound.then_some(at),
             answered_at: None,
             ended_at: None,
             price: None,
             parent: draft.parent,
-            callback: draft.callback,
+            hook,
             sequence: 0,
+            forwarded_from: draft.forwarded_from,
+            sip_code: draft.sip_code,
+            conference: None,
+            deleted: false,
+            children: Vec::new(),
+            dialing: Vec::new(),
             wanted: draft.wanted,
+            script: draft.script,
             outcome: draft.outcome,
             seconds: draft.seconds,
-            recorded: draft.recorded,
+            time_limit_s: draft.time_limit_s,
             cost: 0,
             rng,
+            timeout_s: draft.timeout_s,
+            answers_as: draft.answers_as,
+            record: draft.record,
         });
         self.enter(sid, index);
         self.accounts[account].calls.push(index);
         self.accounts[account].live.insert(index);
-        let step = if draft.inbound {
-            Step::Answer
-        } else {
-            Step::Initiate
-        };
-        self.push_in(at, setup, Event::Call { call: index, step });
+        if let Some(parent) = draft.parent {
+            self.calls[parent].children.push(index);
+        }
+        self.next_step(at, index, setup, step);
         index
     }
 
+    /// The callback of a number of this account, for the calls that it gets.
+    fn number_hook(&self, account: usize, number: &str) -> Option<Hook> {
+        let number = *self.held.get(number)?;
+        let own = self.numbers[number].account == account;
+        let webhook = self.voice_status_callback(number).filter(|_| own)?;
+        Hook::is_valid_url(&webhook.url).then(|| webhook.into())
+    }
+
+    pub(super) fn next_step(&mut self, at: Timestamp, call: usize, milliseconds: u64, step: Step) {
+        self.push_in(at, milliseconds, Event::Call { call, step });
+    }
+
     pub(super) fn step_call(&mut self, at: Timestamp, index: usize, step: Step) {
+        let call = &mut self.calls[index];
         if let Step::Price = step {
-            let call = &mut self.calls[index];
             call.price = Some(call.cost);
             call.updated_at = at;
             return;
         }
-        let call = &mut self.calls[index];
         if !call.status.is_live() {
             return; // somebody ended it before
         }
@@ -181,50 +215,15 @@ impl World {
         match step {
             Step::Initiate => {
                 call.started_at = Some(at);
-                let (next, wanted) = (
+                let (setup, wanted) = (
                     call.rng.within(self.pace.call_setup_ms),
                     call.wanted.initiated,
                 );
-                self.push_in(
-                    at,
-                    next,
-                    Event::Call {
-                        call: index,
-                        step: Step::Ring,
-                    },
-                );
+                self.next_step(at, index, setup, Step::Ring);
                 self.notify_call(at, index, "initiated", wanted);
             }
-            Step::Ring => {
-                call.status = CallStatus::Ringing;
-                let (next, wanted) = (
-                    call.rng.within(self.pace.call_answer_ms),
-                    call.wanted.ringing,
-                );
-                self.push_in(
-                    at,
-                    next,
-                    Event::Call {
-                        call: index,
-                        step: Step::Answer,
-                    },
-                );
-                self.notify_call(at, index, "ringing", wanted);
-            }
-            Step::Answer if call.outcome == CallStatus::Completed => {
-                call.status = CallStatus::InProgress;
-                call.answered_at = Some(at);
-                let (next, wanted) = (call.seconds.saturating_mul(1000), call.wanted.answered);
-                self.push_in(
-                    at,
-                    next,
-                    Event::Call {
-                        call: index,
-                        step: Step::HangUp,
-                    },
-                );
-                self.notify_call(at, index, "in-progress", wanted);
-            }
+            Step::Ring => self.ring(at, index),
+            Step::Answer if call.outcome == CallStatus::Completed => self.answer(at, index),
             Step::Answer => {
                 let outcome = call.outcome;
                 self.end_call(at, index, outcome);
@@ -233,9 +232,45 @@ impl World {
         }
     }
 
-    /// Ends a live call and charges what was spoken.
+    fn ring(&mut self, at: Timestamp, index: usize) {
+        let call = &mut self.calls[index];
+        call.status = CallStatus::Ringing;
+        call.ringing_at = Some(at);
+        let mut rings = call.rng.within(self.pace.call_answer_ms);
+        if let Some(timeout) = call.timeout_s.map(|seconds| seconds.saturating_mul(1000)) {
+            let nobody = call.outcome == CallStatus::NoAnswer;
+            if nobody || rings > timeout && call.outcome == CallStatus::Completed {
+                (rings, call.outcome) = (timeout, CallStatus::NoAnswer);
+            }
+        }
+        let wanted = call.wanted.ringing;
+        self.next_step(at, index, rings, Step::Answer);
+        self.notify_call(at, index, "ringing", wanted);
+    }
+
+    fn answer(&mut self, at: Timestamp, index: usize) {
+        let call = &mut self.calls[index];
+        call.status = CallStatus::InProgress;
+        call.answered_at = Some(at);
+        let (wanted, detects) = (call.wanted.answered, call.answers_as.is_some());
+        let by_verb = call.script.recorded.then(|| RecordPlan::from("RecordVerb"));
+        for plan in call.record.take().into_iter().chain(by_verb) {
+            self.start_recording(at, Recorded::Call(index), plan);
+        }
+        if detects {
+            self.charge_detection(at, index);
+        }
+        self.notify_call(at, index, "in-progress", wanted);
+        self.leg_answered(at, index);
+        self.run_script(at, index);
+    }
+
+    /// Ends a live call with whatever hangs on it, and charges what was spoken.
     pub(crate) fn end_call(&mut self, at: Timestamp, index: usize, status: CallStatus) {
         let call = &mut self.calls[index];
+        if !call.status.is_live() {
+            return;
+        }
         call.status = if call.answered_at.is_some() || status != CallStatus::Completed {
             status
         } else {
@@ -243,71 +278,21 @@ impl World {
         };
         call.ended_at = Some(at);
         call.updated_at = at;
-        let (account, shown) = (call.account, call.status.as_str());
+        call.dialing.clear();
+        let (account, shown, wanted) = (call.account, call.status.as_str(), call.wanted.completed);
+        let (parent, children) = (call.parent, call.children.clone());
         self.accounts[account].live.remove(&index);
+        self.leave_conference(at, index);
+        for child in children {
+            self.end_call(at, child, CallStatus::Completed);
+        }
+        self.stop_recordings(at, Recorded::Call(index));
         if self.calls[index].answered_at.is_some() {
             self.charge_call(at, index);
         }
-        self.notify_call(at, index, shown, true);
-    }
-
-    fn charge_call(&mut self, at: Timestamp, index: usize) {
-        let call = &self.calls[index];
-        let minutes =
-            i64::try_from(call.duration().unwrap_or(0).div_ceil(60).max(1)).unwrap_or(i64::MAX);
-        let (each, category) = if call.inbound {
-            let own = tariff::country_of(&call.to);
-            (
-                own.voice_in,
-                match tariff::type_of(&call.to) {
-                    NumberType::Local => "calls-inbound-local",
-                    NumberType::Mobile => "calls-inbound-mobile",
-                    NumberType::TollFree => "calls-inbound-tollfree",
-                },
-            )
-        } else {
-            (tariff::country_of(&call.to).voice_out, "calls-outbound")
-        };
-        let each = self.discounted(call.account, each);
-        let call = &mut self.calls[index];
-        call.cost = each * minutes;
-        let settle = call.rng.within(self.pace.price_ms);
-        let (account, cost, recorded, mut rng) =
-            (call.account, call.cost, call.recorded, call.rng.clone());
-        let usage = minutes * UNIT;
-        self.book(
-            at,
-            account,
-            day_of(at),
-            category,
-            Cell {
-                count: 1,
-                usage,
-                price: cost,
-            },
-            &mut rng,
-        );
-        if recorded {
-            let price = tariff::RECORDING_MINUTE * minutes;
-            self.book(
-                at,
-                account,
-                day_of(at),
-                "calls-recordings",
-                Cell {
-                    count: 1,
-                    usage,
-                    price,
-                },
-                &mut rng,
-            );
+        self.notify_call(at, index, shown, wanted);
+        if let Some(parent) = parent {
+            self.leg_ended(at, parent);
         }
-        self.push(
-            after(at, settle),
-            Event::Call {
-                call: index,
-                step: Step::Price,
-            },
-        );
     }
 }

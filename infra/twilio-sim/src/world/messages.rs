@@ -1,41 +1,65 @@
-//! Messages: queued, sent, then delivered, undelivered or failed; charged when they are sent.
+//! Messages: scheduled or accepted where a Messaging Service is asked, queued, sent, and then delivered,
+//! undelivered or failed; charged when they are sent.
+//!
+//! A message that is still queued when its account is suspended fails, without a fee.
 
 use jiff::Timestamp;
 
-use super::tariff::{self, NumberType};
-use super::{Event, World, day_of};
-use crate::amount::UNIT;
+use super::{Event, World, after};
 use crate::rng::Rng;
 use crate::sid::Sid;
-use crate::usage::book::Cell;
 
 /// A message's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MessageStatus {
+    /// A Messaging Service has it.
+    Accepted,
+    Scheduled,
     Queued,
+    Sending,
     Sent,
     Delivered,
     Undelivered,
     Failed,
+    Canceled,
     Received,
 }
 
 impl MessageStatus {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::Accepted => "accepted",
+            Self::Scheduled => "scheduled",
             Self::Queued => "queued",
+            Self::Sending => "sending",
             Self::Sent => "sent",
             Self::Delivered => "delivered",
             Self::Undelivered => "undelivered",
             Self::Failed => "failed",
+            Self::Canceled => "canceled",
             Self::Received => "received",
         }
+    }
+
+    /// Whether nothing happens to it any more.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Delivered | Self::Undelivered | Self::Failed | Self::Canceled | Self::Received
+        )
+    }
+
+    /// Whether it can still be kept from being sent.
+    pub(crate) fn is_cancelable(self) -> bool {
+        matches!(self, Self::Accepted | Self::Scheduled | Self::Queued)
     }
 }
 
 /// What happens to a message next.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
+    Queue,
+    Dispatch,
     Send,
     Finish,
     Price,
@@ -59,9 +83,24 @@ pub(crate) struct Message {
     /// The price once Twilio knows it.
     pub(crate) price: Option<i64>,
     pub(crate) callback: Option<String>,
+    /// The Messaging Service that it was given to.
+    pub(crate) service: Option<Sid>,
+    pub(crate) deleted: bool,
+    queued_at: Option<Timestamp>,
+    validity_s: Option<u64>,
     outcome: MessageStatus,
-    cost: i64,
-    rng: Rng,
+    outcome_error: Option<u32>,
+    unpriced: bool,
+    pub(super) cost: i64,
+    pub(super) rng: Rng,
+}
+
+impl Message {
+    /// The sender, which a Messaging Service chooses only when it queues the message.
+    pub(crate) fn sender(&self) -> Option<&str> {
+        let is_chosen = self.inbound || self.service.is_none() || self.queued_at.is_some();
+        is_chosen.then_some(self.from.as_str())
+    }
 }
 
 /// A message to be made.
@@ -72,13 +111,57 @@ pub(crate) struct MessageDraft {
     pub(crate) body: String,
     pub(crate) num_media: u32,
     pub(crate) callback: Option<String>,
+    pub(crate) service: Option<Sid>,
+    pub(crate) send_at: Option<Timestamp>,
+    pub(crate) validity_s: Option<u64>,
     /// How it ends; outbound only.
     pub(crate) outcome: MessageStatus,
+    /// The error that it fails or stays undelivered with.
+    pub(crate) error: Option<u32>,
+    /// Its price stays unknown for ever.
+    pub(crate) unpriced: bool,
 }
 
-/// Failures that Twilio takes its processing fee for; a suspended account's is exempt.
-const CHARGED_FAILURE: u32 = 30_003;
-const SUSPENDED_FAILURE: u32 = 30_002;
+impl MessageDraft {
+    /// A text that is delivered.
+    pub(crate) fn new(from: String, to: String, body: String) -> Self {
+        Self {
+            to,
+            from,
+            inbound: false,
+            body,
+            num_media: 0,
+            callback: None,
+            service: None,
+            send_at: None,
+            validity_s: None,
+            outcome: MessageStatus::Delivered,
+            error: None,
+            unpriced: false,
+        }
+    }
+}
+
+/// How messages fail that nobody gave an error.
+const UNREACHABLE: u32 = 30_003;
+const UNKNOWN_HANDSET: u32 = 30_005;
+const SUSPENDED: u32 = 30_002;
+const EXPIRED: u32 = 30_036;
+/// Failures that Twilio takes no processing fee for, by its help page about that fee.
+const FREE_FAILURES: [u32; 6] = [SUSPENDED, 21_408, 30_450, EXPIRED, 20_500, 30_008];
+
+/// What end users write to be sent nothing more, and to be sent something again, by Twilio's default.
+const STOP_WORDS: [&str; 8] = [
+    "STOP",
+    "STOPALL",
+    "UNSUBSCRIBE",
+    "CANCEL",
+    "END",
+    "QUIT",
+    "REVOKE",
+    "OPTOUT",
+];
+const START_WORDS: [&str; 3] = ["START", "YES", "UNSTOP"];
 
 impl World {
     /// Makes a message and sets it on its way.
@@ -91,6 +174,9 @@ impl World {
         let mut rng = self.draw(account);
         let sid = Sid::draw(if draft.num_media > 0 { "MM" } else { "SM" }, &mut rng);
         let index = self.messages.len();
+        let unpriced = draft.unpriced
+            || Rng::of(self.seed, &[b"unpriced", sid.bytes()])
+                .strikes(self.quirks.unpriced_per_mille);
         self.messages.push(Message {
             sid,
             account,
@@ -100,10 +186,10 @@ impl World {
             inbound: draft.inbound,
             body: draft.body,
             num_media: draft.num_media,
-            status: if draft.inbound {
-                MessageStatus::Received
-            } else {
-                MessageStatus::Queued
+            status: match (draft.inbound, draft.send_at, draft.service) {
+                (true, ..) => MessageStatus::Received,
+                (_, Some(_), _) => MessageStatus::Scheduled,
+                _ => MessageStatus::Accepted,
             },
             created_at: at,
             updated_at: at,
@@ -111,61 +197,120 @@ impl World {
             error: None,
             price: None,
             callback: draft.callback,
+            service: draft.service,
+            deleted: false,
+            queued_at: None,
+            validity_s: draft.validity_s,
             outcome: draft.outcome,
+            outcome_error: draft.error,
+            unpriced,
             cost: 0,
             rng,
         });
         self.enter(sid, index);
         self.accounts[account].messages.push(index);
-        if draft.inbound {
-            self.charge_message(at, index);
-        } else {
-            self.notify_message(at, index);
-            let delay = self.messages[index].rng.within(self.pace.message_sent_ms);
-            self.push_in(
-                at,
-                delay,
-                Event::Message {
-                    message: index,
-                    step: Step::Send,
-                },
-            );
+        match (draft.inbound, draft.send_at, draft.service) {
+            (true, ..) => {
+                self.note_opt_out(index);
+                self.charge_message(at, index);
+            }
+            (_, Some(send_at), _) => {
+                self.notify_message(at, index);
+                self.push_step(send_at.max(at), index, Step::Queue);
+            }
+            (_, None, Some(_)) => {
+                self.notify_message(at, index);
+                let chosen = self.messages[index].rng.within(self.pace.message_sent_ms) / 2;
+                self.push_step(after(at, chosen), index, Step::Queue);
+            }
+            (_, None, None) => self.queue_message(at, index),
         }
         index
     }
 
+    fn push_step(&mut self, at: Timestamp, message: usize, step: Step) {
+        self.push(at, Event::Message { message, step });
+    }
+
     pub(super) fn step_message(&mut self, at: Timestamp, index: usize, step: Step) {
+        let message = &mut self.messages[index];
         match step {
+            Step::Price => {
+                if !message.unpriced {
+                    message.price = Some(message.cost);
+                    message.updated_at = at;
+                }
+            }
+            // Somebody canceled it meanwhile.
+            _ if message.status == MessageStatus::Canceled => {}
+            Step::Queue => self.queue_message(at, index),
+            Step::Dispatch => {
+                message.status = MessageStatus::Sending;
+                message.updated_at = at;
+                self.leave_queue(index);
+            }
             Step::Send => self.send_message(at, index),
             Step::Finish => {
-                let message = &mut self.messages[index];
                 message.status = message.outcome;
                 message.updated_at = at;
                 if message.outcome == MessageStatus::Undelivered {
-                    message.error = Some(30_005);
+                    message.error = message.outcome_error.or(Some(UNKNOWN_HANDSET));
                 }
                 self.notify_message(at, index);
             }
-            Step::Price => {
-                let message = &mut self.messages[index];
-                message.price = Some(message.cost);
-                message.updated_at = at;
-            }
         }
+    }
+
+    fn queue_message(&mut self, at: Timestamp, index: usize) {
+        let message = &mut self.messages[index];
+        message.status = MessageStatus::Queued;
+        message.updated_at = at;
+        message.queued_at = Some(at);
+        let waits = message.rng.within(self.pace.message_sent_ms);
+        let sender = message.from.clone();
+        *self.queued_by_sender.entry(sender).or_default() += 1;
+        self.notify_message(at, index);
+        self.push_step(after(at, waits / 2), index, Step::Dispatch);
+        self.push_step(after(at, waits), index, Step::Send);
+    }
+
+    fn leave_queue(&mut self, index: usize) {
+        let sender = self.messages[index].from.as_str();
+        let left = self.queued_by_sender.get_mut(sender).map(|queued| {
+            *queued = queued.saturating_sub(1);
+            *queued
+        });
+        if left == Some(0) {
+            self.queued_by_sender.remove(sender);
+        }
+    }
+
+    /// Whether a number may not queue more messages.
+    pub(crate) fn is_queue_full(&self, sender: &str) -> bool {
+        let queued = self.queued_by_sender.get(sender).copied().unwrap_or(0);
+        queued >= self.quirks.queued_per_sender_max
     }
 
     fn send_message(&mut self, at: Timestamp, index: usize) {
         let allowed = self.may_start(self.messages[index].account);
         let message = &mut self.messages[index];
         message.updated_at = at;
-        if !allowed || message.outcome == MessageStatus::Failed {
+        let expires = message
+            .queued_at
+            .zip(message.validity_s)
+            .map(|(queued, seconds)| after(queued, seconds.saturating_mul(1000)));
+        let failure = match () {
+            () if !allowed => Some(SUSPENDED),
+            () if expires.is_some_and(|expires| expires < at) => Some(EXPIRED),
+            () if message.outcome == MessageStatus::Failed => {
+                message.outcome_error.or(Some(UNREACHABLE))
+            }
+            () => None,
+        };
+        if let Some(error) = failure {
             message.status = MessageStatus::Failed;
-            message.error = Some(if allowed {
-                CHARGED_FAILURE
-            } else {
-                SUSPENDED_FAILURE
-            });
-            if allowed {
+            message.error = Some(error);
+            if !FREE_FAILURES.contains(&error) {
                 self.charge_failure(at, index);
             }
             self.notify_message(at, index);
@@ -176,116 +321,38 @@ impl World {
         let delay = message.rng.within(self.pace.message_done_ms);
         self.charge_message(at, index);
         self.notify_message(at, index);
-        self.push_in(
-            at,
-            delay,
-            Event::Message {
-                message: index,
-                step: Step::Finish,
-            },
-        );
+        self.push_step(after(at, delay), index, Step::Finish);
     }
 
-    fn charge_failure(&mut self, at: Timestamp, index: usize) {
-        let message = &self.messages[index];
-        let (account, mut rng) = (message.account, message.rng.clone());
-        let cell = Cell {
-            count: 1,
-            usage: UNIT,
-            price: tariff::FAILED_FEE,
-        };
-        self.book(
-            at,
-            account,
-            day_of(at),
-            "failed-message-processing-fee",
-            cell,
-            &mut rng,
-        );
-    }
-
-    fn charge_message(&mut self, at: Timestamp, index: usize) {
-        let message = &self.messages[index];
-        let own = if message.inbound {
-            &message.to
-        } else {
-            &message.from
-        };
-        // By where it goes, which for a received one is the account's own number.
-        let country = tariff::country_of(&message.to);
-        let media = message.num_media > 0;
-        let (each, fee) = match (media, message.inbound) {
-            (false, false) => (country.sms_out, country.sms_fee),
-            (false, true) => (country.sms_in, 0),
-            (true, false) => (country.mms_out, country.mms_fee),
-            (true, true) => (country.mms_in, 0),
-        };
-        let parts = if media {
-            1
-        } else {
-            i64::from(message.segments)
-        };
-        let category = category(media, message.inbound, tariff::type_of(own));
-        let each = self.discounted(message.account, each);
+    /// Keeps a message from being sent.
+    pub(crate) fn cancel_message(&mut self, at: Timestamp, index: usize) {
         let message = &mut self.messages[index];
-        // A message's own price includes the carrier's fee, which usage shows as a row of its own.
-        message.cost = (each + fee) * parts;
-        let (account, mut rng) = (message.account, message.rng.clone());
-        let settle = message.rng.within(self.pace.price_ms);
-        let day = day_of(at);
-        let usage = parts * UNIT;
-        self.book(
-            at,
-            account,
-            day,
-            category,
-            Cell {
-                count: 1,
-                usage,
-                price: each * parts,
-            },
-            &mut rng,
-        );
-        if fee > 0 {
-            let row = if media {
-                "mms-messages-carrierfees"
-            } else {
-                "sms-messages-carrierfees"
-            };
-            self.book(
-                at,
-                account,
-                day,
-                row,
-                Cell {
-                    count: 1,
-                    usage,
-                    price: fee * parts,
-                },
-                &mut rng,
-            );
+        let was_queued = message.status == MessageStatus::Queued;
+        message.status = MessageStatus::Canceled;
+        message.updated_at = at;
+        if was_queued {
+            self.leave_queue(index);
         }
-        self.push_in(
-            at,
-            settle,
-            Event::Message {
-                message: index,
-                step: Step::Price,
-            },
-        );
+        self.notify_message(at, index);
     }
-}
 
-fn category(media: bool, inbound: bool, own: NumberType) -> &'static str {
-    match (media, inbound, own == NumberType::TollFree) {
-        (false, true, false) => "sms-inbound-longcode",
-        (false, true, true) => "sms-inbound-tollfree",
-        (false, false, false) => "sms-outbound-longcode",
-        (false, false, true) => "sms-outbound-tollfree",
-        (true, true, false) => "mms-inbound-longcode",
-        (true, true, true) => "mms-inbound-toll-free",
-        (true, false, false) => "mms-outbound-longcode",
-        (true, false, true) => "mms-outbound-tollfree",
+    /// Empties a message's text.
+    pub(crate) fn redact_message(&mut self, at: Timestamp, index: usize) {
+        let message = &mut self.messages[index];
+        message.body.clear();
+        message.updated_at = at;
+    }
+
+    /// `STOP` keeps a number from being written to by this one again, `START` allows it.
+    fn note_opt_out(&mut self, index: usize) {
+        let message = &self.messages[index];
+        let word = message.body.trim().to_ascii_uppercase();
+        let pair = (message.to.clone(), message.from.clone());
+        if STOP_WORDS.contains(&word.as_str()) {
+            self.opted_out.insert(pair);
+        } else if START_WORDS.contains(&word.as_str()) {
+            self.opted_out.remove(&pair);
+        }
     }
 }
 

@@ -7,13 +7,18 @@ pub(crate) mod accounts;
 pub(crate) mod addresses;
 pub(crate) mod areas;
 pub(crate) mod calls;
+mod charges;
+pub(crate) mod conferences;
 pub(crate) mod inventory;
 pub(crate) mod ledger;
+mod legs;
 pub(crate) mod messages;
 pub(crate) mod monitor;
 pub(crate) mod notices;
 pub(crate) mod numbers;
 mod population;
+mod progress;
+pub(crate) mod recordings;
 pub(crate) mod records;
 pub(crate) mod services;
 pub(crate) mod supply;
@@ -21,13 +26,15 @@ pub(crate) mod tariff;
 pub(crate) mod tokens;
 pub(crate) mod traffic;
 pub(crate) mod triggers;
+pub(crate) mod twiml;
 pub(crate) mod webhooks;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use twilio::signature::SharedKey;
 
 use crate::amount;
 use crate::callbacks::Callback;
@@ -41,9 +48,11 @@ use crate::usage::catalogue::{Catalogue, CategoryId};
 
 use accounts::{Account, Key, Status};
 use calls::Call;
+use conferences::Conferences;
 use messages::Message;
 use monitor::Monitor;
 use numbers::{Number, Numbering};
+use recordings::Recordings;
 use records::Records;
 use services::Service;
 use triggers::Triggers;
@@ -72,6 +81,10 @@ pub(crate) enum Event {
     Call {
         call: usize,
         step: calls::Step,
+    },
+    Recording {
+        recording: usize,
+        step: recordings::Step,
     },
     Usage {
         account: usize,
@@ -120,6 +133,14 @@ pub(crate) struct World {
     pub(crate) closed: usize,
     pub(crate) monitor: Monitor,
     pub(crate) numbering: Numbering,
+    pub(crate) conferences: Conferences,
+    pub(crate) recordings: Recordings,
+    /// Own numbers that a number does not want to be written to by: `(own, other)`.
+    pub(crate) opted_out: HashSet<(String, String)>,
+    /// The shared keys that sign callbacks instead of auth tokens, by account.
+    shared_keys: HashMap<usize, SharedKey>,
+    /// Messages that each number has queued, if any.
+    queued_by_sender: HashMap<String, u32>,
     /// Where each SID is found in its list; the prefix tells which list.
     pub(crate) index: HashMap<Sid, usize>,
     /// Numbers that someone holds.
@@ -159,6 +180,11 @@ impl World {
             closed: 0,
             monitor: Monitor::default(),
             numbering: Numbering::default(),
+            conferences: Conferences::default(),
+            recordings: Recordings::default(),
+            opted_out: HashSet::new(),
+            shared_keys: HashMap::new(),
+            queued_by_sender: HashMap::new(),
             index: HashMap::new(),
             held: HashMap::new(),
             records: Records::default(),
@@ -261,6 +287,7 @@ impl World {
             } => self.traffic_call(at, account, generation),
             Event::Message { message, step } => self.step_message(at, message, step),
             Event::Call { call, step } => self.step_call(at, call, step),
+            Event::Recording { recording, step } => self.step_recording(at, recording, step),
             Event::Usage {
                 account,
                 day,
@@ -308,6 +335,12 @@ impl World {
 pub(crate) fn after(from: Timestamp, milliseconds: u64) -> Timestamp {
     from.checked_add(Duration::from_millis(milliseconds))
         .unwrap_or(Timestamp::MAX)
+}
+
+/// The moment `milliseconds` earlier.
+pub(crate) fn before(from: Timestamp, milliseconds: u64) -> Timestamp {
+    from.checked_sub(Duration::from_millis(milliseconds))
+        .unwrap_or(Timestamp::MIN)
 }
 
 /// The GMT day of a moment.

@@ -154,8 +154,10 @@ impl World {
         let alerts = &mut self.monitor.alerts;
         let place = alerts.next_place();
         // By what it is about: callbacks to several accounts end in any order.
-        let which = [callback.token.as_bytes(), &[u8::from(callback.duplicate)]];
-        let mut rng = Rng::of(self.seed, &[b"alert", which[0], which[1]]);
+        let duplicate = [u8::from(callback.duplicate)];
+        let token = callback.token.as_bytes();
+        let which: &[&[u8]] = &[b"alert", token, &duplicate, &code.to_le_bytes()];
+        let mut rng = Rng::of(self.seed, which);
         let sid = Sid::draw("NO", &mut rng);
         alerts.push(Alert {
             sid,

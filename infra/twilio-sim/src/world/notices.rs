@@ -1,11 +1,14 @@
-//! What callbacks say: the form fields of SMS and voice status callbacks and of usage triggers, and when
-//! they leave.
+//! What callbacks say: the form fields of SMS, voice and recording status callbacks and of usage triggers,
+//! and when they leave.
 
 use jiff::Timestamp;
+use twilio::signature::SharedKey;
 
+use super::calls::{Call, CallStatus, Direction};
+use super::recordings::{Recorded, RecordingStatus};
 use super::{Event, World, after, day_of, tariff};
 use crate::amount;
-use crate::callbacks::{Callback, Hook};
+use crate::callbacks::{Callback, Hook, Signer};
 use crate::rng::Rng;
 use crate::sid::Sid;
 
@@ -19,7 +22,15 @@ const DUPLICATE_AFTER_MS: [u64; 2] = [500, 30_000];
 /// Twilio's quick repetitions of a trigger's callback after a 5xx, from its page on usage triggers.
 const TRIGGER_RETRIES: u32 = 3;
 
-type Fields = Vec<(String, String)>;
+/// A callback's form fields.
+#[derive(Default)]
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn put(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+}
 
 impl World {
     pub(super) fn notify_message(&mut self, at: Timestamp, index: usize) {
@@ -29,25 +40,29 @@ impl World {
         };
         let status = message.status.as_str();
         let account = message.account;
-        let mut fields = Fields::new();
-        let mut put = |name: &str, value: &str| fields.push((name.to_owned(), value.to_owned()));
-        put("AccountSid", self.accounts[account].sid.as_str());
-        put("MessageSid", message.sid.as_str());
-        put("SmsSid", message.sid.as_str());
-        put("MessageStatus", status);
-        put("SmsStatus", status);
-        put("To", &message.to);
-        put("From", &message.from);
-        put("ApiVersion", "2010-04-01");
+        let mut fields = Fields::default();
+        fields.put("AccountSid", self.accounts[account].sid.as_str());
+        fields.put("MessageSid", message.sid.as_str());
+        fields.put("SmsSid", message.sid.as_str());
+        fields.put("MessageStatus", status);
+        fields.put("SmsStatus", status);
+        fields.put("To", &message.to);
+        if let Some(sender) = message.sender() {
+            fields.put("From", sender);
+        }
+        fields.put("ApiVersion", "2010-04-01");
+        if let Some(service) = &message.service {
+            fields.put("MessagingServiceSid", service.as_str());
+        }
         if let Some(code) = message.error {
-            put("ErrorCode", &code.to_string());
-            put("ErrorMessage", error_message(code));
+            fields.put("ErrorCode", &code.to_string());
+            fields.put("ErrorMessage", error_message(code));
         }
         if matches!(status, "delivered" | "undelivered") {
-            put("RawDlrDoneDate", &at.strftime("%y%m%d%H%M").to_string());
+            fields.put("RawDlrDoneDate", &at.strftime("%y%m%d%H%M").to_string());
         }
         let sid = message.sid;
-        self.notify(at, account, url, sid, status, fields);
+        self.notify(at, account, url, sid, status, fields.0);
     }
 
     pub(super) fn notify_call(
@@ -58,129 +73,129 @@ impl World {
         wanted: bool,
     ) {
         let call = &mut self.calls[index];
-        let Some(url) = call.callback.clone().filter(|_| wanted) else {
+        let Some(hook) = call.hook.clone().filter(|_| wanted) else {
             return;
         };
         let sequence = call.sequence;
         call.sequence += 1;
         let call = &self.calls[index];
-        let account = call.account;
-        let mut fields = Fields::new();
-        let mut put = |name: &str, value: &str| fields.push((name.to_owned(), value.to_owned()));
+        let (account, sid) = (call.account, call.sid);
+        let mut fields = Fields::default();
         for (end, number) in [
             ("To", &call.to),
             ("From", &call.from),
             ("Called", &call.to),
             ("Caller", &call.from),
         ] {
-            put(end, number);
-            put(&format!("{end}City"), "");
-            put(&format!("{end}State"), "");
-            put(&format!("{end}Zip"), "");
-            put(&format!("{end}Country"), tariff::country_of(number).iso);
+            put_end(&mut fields, end, number);
         }
-        put(
-            "Direction",
-            if call.inbound {
-                "inbound"
-            } else {
-                "outbound-api"
-            },
-        );
-        put(
-            "Timestamp",
-            &at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string(),
-        );
-        put("CallbackSource", "call-progress-events");
-        put("SequenceNumber", &sequence.to_string());
-        put("CallSid", call.sid.as_str());
-        put("AccountSid", self.accounts[account].sid.as_str());
-        put("ApiVersion", "2010-04-01");
-        put("CallStatus", status);
-        if let Some(parent) = &call.parent {
-            put("ParentCallSid", parent.as_str());
+        fields.put("Direction", call.direction.as_str());
+        fields.put("Timestamp", &rfc_2822(at));
+        fields.put("CallbackSource", "call-progress-events");
+        fields.put("SequenceNumber", &sequence.to_string());
+        fields.put("CallSid", sid.as_str());
+        fields.put("AccountSid", self.accounts[account].sid.as_str());
+        fields.put("ApiVersion", "2010-04-01");
+        fields.put("CallStatus", status);
+        if let Some(parent) = call.parent {
+            fields.put("ParentCallSid", self.calls[parent].sid.as_str());
         }
-        if let Some(seconds) = call.duration() {
-            put("Duration", &seconds.div_ceil(60).to_string());
-            put("CallDuration", &seconds.to_string());
-        }
-        if status == "busy" {
-            put("SipResponseCode", "486");
-        }
-        let sid = call.sid;
-        self.notify(at, account, url, sid, status, fields);
+        put_progress(&mut fields, call, status);
+        self.put_call_recording(&mut fields, index);
+        self.notify(at, account, hook, sid, status, fields.0);
     }
 
-    /// Tells that a usage trigger fired: at least once, and once per interval.
-    pub(super) fn notify_trigger(&mut self, at: Timestamp, index: usize, current: i64) {
-        let trigger = &self.triggers.all[index];
-        let account = self.accounts[trigger.account].sid;
-        let category = &self.catalogue.get(trigger.category).name;
-        let token = format!("{account}-FIRES-{}-{}", trigger.sid, day_of(at));
-        let mut fields = Fields::new();
-        let mut put = |name: &str, value: &str| fields.push((name.to_owned(), value.to_owned()));
-        put("AccountSid", account.as_str());
-        put("UsageTriggerSid", trigger.sid.as_str());
-        let fired = at.strftime("%a, %d %b %Y %H:%M:%S +0000");
-        put("DateFired", &fired.to_string());
-        let recurring = trigger.recurring.map_or("", |recurring| recurring.as_str());
-        put("Recurring", recurring);
-        put("UsageCategory", category);
-        put("TriggerBy", trigger.by.as_str());
-        put("TriggerValue", &amount::fixed_text(trigger.value, 6));
-        put("CurrentValue", &amount::text(current));
-        let record =
-            format!("/2010-04-01/Accounts/{account}/Usage/Records.json?Category={category}");
-        put("UsageRecordUri", &record);
-        put("IdempotencyToken", &token);
-        let callback = Callback {
-            account: trigger.account,
-            hook: trigger.hook.clone(),
-            fields,
-            resource: trigger.sid,
-            status: "fired",
-            token,
-            duplicate: false,
-            retries_after_5xx: TRIGGER_RETRIES,
+    /// The recording that a call was made with is told of at the call's end.
+    fn put_call_recording(&self, fields: &mut Fields, call: usize) {
+        if self.calls[call].status != CallStatus::Completed {
+            return;
+        }
+        let recordings = self.recordings.of(Recorded::Call(call)).iter();
+        let made_with = recordings
+            .map(|index| &self.recordings.all[*index])
+            .find(|recording| recording.plan.source == "OutboundAPI");
+        if let Some(recording) = made_with {
+            fields.put(
+                "RecordingUrl",
+                &self.recording_url(recording.account, recording.sid),
+            );
+            fields.put("RecordingSid", recording.sid.as_str());
+            let seconds = recording.seconds.unwrap_or(0);
+            fields.put("RecordingDuration", &seconds.to_string());
+        }
+    }
+
+    pub(super) fn notify_recording(&mut self, at: Timestamp, index: usize) {
+        let Some(hook) = self.recording_hook(index) else {
+            return;
         };
-        self.post(at, callback);
+        let recording = &self.recordings.all[index];
+        let (account, sid, status) = (recording.account, recording.sid, recording.status);
+        let mut fields = Fields::default();
+        fields.put("AccountSid", self.accounts[account].sid.as_str());
+        match recording.of {
+            Recorded::Call(call) => fields.put("CallSid", self.calls[call].sid.as_str()),
+            Recorded::Conference(conference) => {
+                let conference = &self.conferences.all[conference];
+                fields.put("ConferenceSid", conference.sid.as_str());
+                fields.put("FriendlyName", &conference.name);
+            }
+        }
+        fields.put("RecordingSid", sid.as_str());
+        fields.put("RecordingUrl", &self.recording_url(account, sid));
+        fields.put("RecordingStatus", status.as_str());
+        if status != RecordingStatus::InProgress {
+            let seconds = recording.seconds.unwrap_or(0);
+            fields.put("RecordingDuration", &seconds.to_string());
+        }
+        fields.put(
+            "RecordingChannels",
+            if recording.plan.dual { "2" } else { "1" },
+        );
+        fields.put("RecordingStartTime", &rfc_2822(recording.started_at));
+        fields.put("RecordingSource", recording.plan.source);
+        fields.put("RecordingTrack", recording.plan.track);
+        self.notify(at, account, hook, sid, status.as_str(), fields.0);
     }
 
+    /// Where a recording can be fetched.
+    pub(crate) fn recording_url(&self, account: usize, recording: Sid) -> String {
+        let account = self.accounts[account].sid;
+        format!("https://api.twilio.com/2010-04-01/Accounts/{account}/Recordings/{recording}")
+    }
+
+    /// Sends a callback.
     pub(super) fn notify(
         &mut self,
         at: Timestamp,
         account: usize,
-        url: String,
+        hook: impl Into<Hook>,
         resource: Sid,
         status: &'static str,
-        fields: Fields,
+        fields: Vec<(String, String)>,
     ) {
+        let moment = at.as_millisecond().to_le_bytes();
+        let parts: &[&[u8]] = &[b"notice", resource.bytes(), status.as_bytes(), &moment];
+        let token = Rng::of(self.seed, parts).hex(32);
         let callback = Callback {
             account,
-            hook: Hook::from(url),
+            hook: hook.into(),
             fields,
             resource,
             status,
-            token: String::new(),
+            token,
             duplicate: false,
             retries_after_5xx: 0,
         };
         self.post(at, callback);
     }
 
-    /// Lets a callback leave; one without a token is given one.
-    fn post(&mut self, at: Timestamp, mut callback: Callback) {
-        let (resource, status) = (callback.resource, callback.status);
-        let name = Some(callback.token.as_str()).filter(|token| !token.is_empty());
-        let name = name.unwrap_or(status).as_bytes();
-        let mut rng = Rng::of(self.seed, &[b"notice", resource.bytes(), name]);
+    /// Lets a callback leave: soon, perhaps late and perhaps twice.
+    fn post(&mut self, at: Timestamp, callback: Callback) {
+        let mut rng = Rng::of(self.seed, &[b"leaves", callback.token.as_bytes()]);
         let mut leaves = after(at, rng.within(LEAVES_AFTER_MS));
         if rng.strikes(self.quirks.callback_disorder_per_mille) {
             leaves = after(leaves, rng.within(HELD_BACK_MS));
-        }
-        let token = rng.hex(32);
-        if callback.token.is_empty() {
-            callback.token = token;
         }
         if rng.strikes(self.quirks.callback_duplicate_per_mille) {
             let again = Box::new(Callback {
@@ -195,14 +210,121 @@ impl World {
         }
         self.push(leaves, Event::Callback(Box::new(callback)));
     }
+
+    /// Tells that a usage trigger fired: at least once, and once per interval.
+    pub(super) fn notify_trigger(&mut self, at: Timestamp, index: usize, current: i64) {
+        let trigger = &self.triggers.all[index];
+        let account = self.accounts[trigger.account].sid;
+        let category = &self.catalogue.get(trigger.category).name;
+        let token = format!("{account}-FIRES-{}-{}", trigger.sid, day_of(at));
+        let mut fields = Fields::default();
+        fields.put("AccountSid", account.as_str());
+        fields.put("UsageTriggerSid", trigger.sid.as_str());
+        fields.put("DateFired", &rfc_2822(at));
+        let recurring = trigger.recurring.map_or("", |recurring| recurring.as_str());
+        fields.put("Recurring", recurring);
+        fields.put("UsageCategory", category);
+        fields.put("TriggerBy", trigger.by.as_str());
+        fields.put("TriggerValue", &amount::fixed_text(trigger.value, 6));
+        fields.put("CurrentValue", &amount::text(current));
+        let record =
+            format!("/2010-04-01/Accounts/{account}/Usage/Records.json?Category={category}");
+        fields.put("UsageRecordUri", &record);
+        fields.put("IdempotencyToken", &token);
+        let callback = Callback {
+            account: trigger.account,
+            hook: trigger.hook.clone(),
+            fields: fields.0,
+            resource: trigger.sid,
+            status: "fired",
+            token,
+            duplicate: false,
+            retries_after_5xx: TRIGGER_RETRIES,
+        };
+        self.post(at, callback);
+    }
+
+    /// What signs an account's callbacks now: its shared key if it has one, else the auth token that signs.
+    pub(crate) fn signer(&self, account: usize, at: Timestamp) -> Signer {
+        match self.shared_keys.get(&account) {
+            Some(key) => Signer::SharedKey(key.clone()),
+            None => Signer::AuthToken(self.signing_token(account, at).to_owned()),
+        }
+    }
+
+    /// Has an account's callbacks signed with a shared key, or with its auth token again.
+    pub(crate) fn set_shared_key(&mut self, account: usize, key: Option<SharedKey>) {
+        match key {
+            Some(key) => self.shared_keys.insert(account, key),
+            None => self.shared_keys.remove(&account),
+        };
+    }
+}
+
+/// One end of a call; only numbers are somewhere.
+fn put_end(fields: &mut Fields, end: &str, number: &str) {
+    fields.put(end, number);
+    if !tariff::is_e164(number) {
+        return;
+    }
+    fields.put(&format!("{end}City"), "");
+    fields.put(&format!("{end}State"), "");
+    fields.put(&format!("{end}Zip"), "");
+    fields.put(&format!("{end}Country"), tariff::country_of(number).iso);
+}
+
+/// What a call's status brings with it.
+fn put_progress(fields: &mut Fields, call: &Call, status: &str) {
+    if let Some(number) = &call.forwarded_from {
+        fields.put("ForwardedFrom", number);
+    }
+    if let Some(answered_by) = call.answered_by() {
+        fields.put("AnsweredBy", answered_by);
+    }
+    // STIR/SHAKEN is a matter of North America.
+    if matches!(status, "ringing" | "in-progress") && call.to.starts_with("+1") {
+        fields.put("StirStatus", "B");
+    }
+    if let Some(seconds) = call.duration() {
+        fields.put("Duration", &seconds.div_ceil(60).to_string());
+        fields.put("CallDuration", &seconds.to_string());
+        let code = call.sip_code.or_else(|| sip_code(call));
+        if let Some(code) = code {
+            fields.put("SipResponseCode", &code.to_string());
+        }
+    }
+}
+
+/// How the other side's network ended a call.
+fn sip_code(call: &Call) -> Option<u16> {
+    if call.direction == Direction::Inbound {
+        return None;
+    }
+    match call.status {
+        CallStatus::Completed => Some(200),
+        CallStatus::Busy => Some(486),
+        CallStatus::NoAnswer | CallStatus::Canceled => Some(487),
+        CallStatus::Failed => Some(503),
+        CallStatus::Queued | CallStatus::Ringing | CallStatus::InProgress => None,
+    }
+}
+
+fn rfc_2822(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 
 /// Twilio's short text for a delivery error.
 pub(crate) fn error_message(code: u32) -> &'static str {
     match code {
+        30_001 => "Queue overflow",
         30_002 => "Account suspended",
         30_003 => "Unreachable destination handset",
+        30_004 => "Message blocked",
         30_005 => "Unknown destination handset",
+        30_006 => "Landline or unreachable carrier",
+        30_007 => "Carrier violation",
+        30_034 => "Message from an unregistered number",
+        30_036 => "Validity period expired",
         _ => "Unknown error",
     }
 }

@@ -145,10 +145,6 @@ impl World {
     }
 
     /// The number that a service's next message goes out from: its numbers take turns.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "asked by messages that name a service")
-    )]
     pub(crate) fn service_sender(&mut self, account: usize, service_sid: &str) -> Option<String> {
         let service = self.service(account, service_sid)?;
         let pool: Vec<usize> = self.members(service).map(|member| member.number).collect();
@@ -158,10 +154,6 @@ impl World {
     }
 
     /// Where a service wants the status of its messages; a message's own StatusCallback goes first.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "asked by messages that name a service")
-    )]
     pub(crate) fn service_status_callback(
         &self,
         account: usize,

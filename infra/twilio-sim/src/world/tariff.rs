@@ -56,6 +56,15 @@ pub(crate) const COUNTRIES: &[Country] = &[
 
 /// Minutes of recording.
 pub(crate) const RECORDING_MINUTE: i64 = 2_500_000;
+/// A recorded minute in storage for a day: a thirtieth of $0.0005, in the five decimals that prices have.
+pub(crate) const STORAGE_MINUTE_DAY: i64 = 20_000;
+/// Megabytes of a recorded second: 8,000 samples of two bytes, in billionths.
+pub(crate) const RECORDED_MB_SECOND: i64 = 16_000_000;
+/// Minutes with a client application or a SIP address.
+pub(crate) const CLIENT_MINUTE: i64 = 4_000_000;
+pub(crate) const SIP_MINUTE: i64 = 4_000_000;
+/// Finding out whether a machine answered.
+pub(crate) const DETECTION: i64 = 7_500_000;
 /// Twilio's fee for a failed message, per message.
 pub(crate) const FAILED_FEE: i64 = 1_000_000;
 
@@ -127,6 +136,17 @@ pub(crate) fn is_e164(text: &str) -> bool {
             && digits.bytes().all(|byte| byte.is_ascii_digit())
             && !digits.starts_with('0')
     })
+}
+
+/// Whether a text is something that can be called: a number, a client or a SIP address.
+pub(crate) fn is_endpoint(text: &str) -> bool {
+    match text.split_once(':') {
+        Some(("client", name)) => !name.is_empty(),
+        Some(("sip" | "sips", address)) => address
+            .split_once('@')
+            .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty()),
+        _ => is_e164(text),
+    }
 }
 
 /// A number of this country.

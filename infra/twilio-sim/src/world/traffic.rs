@@ -4,10 +4,13 @@ use jiff::Timestamp;
 use jiff::ToSpan as _;
 
 use super::accounts::Status;
-use super::calls::{CallDraft, CallStatus, Wanted};
+use super::calls::{CallDraft, CallStatus, Direction, Wanted};
 use super::messages::{MessageDraft, MessageStatus};
+use super::recordings::RecordPlan;
+use super::twiml::{Dial, DialTarget, Room, Script, Verb};
 use super::{Event, World, after, day_of, start_of, tariff};
 use crate::amount::UNIT;
+use crate::callbacks::Hook;
 use crate::config::TrafficProfile;
 use crate::rng::Rng;
 use crate::usage::book::Cell;
@@ -18,6 +21,8 @@ pub(crate) struct Traffic {
 }
 
 const DAY_MS: u64 = 86_400_000;
+/// The conference that calls join.
+const CONFERENCE: &str = "Daily round";
 const TEXTS: [&str; 4] = [
     "Your appointment is tomorrow at 10:00.",
     "Your parcel is on its way. Reply STOP to opt out.",
@@ -149,22 +154,22 @@ impl World {
         let Some((own, other)) = self.ends(account, &profile, &mut rng) else {
             return;
         };
+        let failed = profile.failed_per_mille;
         let outcome = match rng.below(1000) {
-            drawn if drawn < profile.failed_per_mille => MessageStatus::Failed,
-            drawn if drawn < profile.failed_per_mille + profile.undelivered_per_mille => {
+            drawn if drawn < failed => MessageStatus::Failed,
+            drawn if drawn < failed.saturating_add(profile.undelivered_per_mille) => {
                 MessageStatus::Undelivered
             }
             _ => MessageStatus::Delivered,
         };
         let (from, to) = if inbound { (other, own) } else { (own, other) };
+        let body = rng.pick(&TEXTS).copied().unwrap_or_default().to_owned();
         let draft = MessageDraft {
-            to,
-            from,
             inbound,
-            body: rng.pick(&TEXTS).copied().unwrap_or_default().to_owned(),
             num_media: u32::from(rng.strikes(profile.mms_per_mille)),
             callback: profile.message_status_callback.filter(|_| !inbound),
             outcome,
+            ..MessageDraft::new(from, to, body)
         };
         self.create_message(at, account, draft);
     }
@@ -183,22 +188,25 @@ impl World {
             drawn if drawn < profile.unanswered_per_mille => CallStatus::NoAnswer,
             _ => CallStatus::Completed,
         };
-        let (from, to) = if inbound { (other, own) } else { (own, other) };
+        let (from, to, direction) = if inbound {
+            (other, own, Direction::Inbound)
+        } else {
+            (own, other, Direction::OutboundApi)
+        };
+        let seconds = rng.within(profile.call_seconds);
+        let recorded = rng.strikes(profile.recorded_per_mille);
         let draft = CallDraft {
-            to,
-            from,
-            inbound,
             outcome,
-            seconds: rng.within(profile.call_seconds),
-            recorded: rng.strikes(profile.recorded_per_mille),
-            parent: None,
-            callback: profile.call_status_callback,
+            record: recorded.then(|| RecordPlan::from("OutboundAPI")),
+            script: script(&profile, &mut rng),
+            hook: profile.call_status_callback.map(Hook::from),
             // A number's own StatusCallback tells only of the end.
             wanted: if inbound {
                 Wanted::default()
             } else {
                 Wanted::ALL
             },
+            ..CallDraft::new(from, to, direction, seconds)
         };
         self.create_call(at, account, draft);
     }
@@ -215,9 +223,32 @@ impl World {
             return None;
         }
         let own = self.numbers[*rng.pick(&owner.numbers)?].e164.clone();
-        let iso = rng.pick(&profile.countries).map_or("US", String::as_str);
-        let other = tariff::draw_number(tariff::country(iso).unwrap_or(&tariff::COUNTRIES[0]), rng);
-        Some((own, other))
+        Some((own, somebody(profile, rng)))
+    }
+}
+
+/// A number in one of the countries that the traffic is with.
+fn somebody(profile: &TrafficProfile, rng: &mut Rng) -> String {
+    let iso = rng.pick(&profile.countries).map_or("US", String::as_str);
+    tariff::draw_number(tariff::country(iso).unwrap_or(&tariff::COUNTRIES[0]), rng)
+}
+
+/// What a call does once it is answered.
+fn script(profile: &TrafficProfile, rng: &mut Rng) -> Script {
+    let legs = profile.child_legs_per_mille;
+    let verb = match rng.below(1000) {
+        drawn if drawn < legs => Verb::Dial(Box::new(Dial {
+            targets: vec![DialTarget::plain(somebody(profile, rng))],
+            ..Dial::default()
+        })),
+        drawn if drawn < legs.saturating_add(profile.conferences_per_mille) => {
+            Verb::Conference(Box::new(Room::named(CONFERENCE.to_owned())))
+        }
+        _ => Verb::Talk,
+    };
+    Script {
+        recorded: false,
+        verb,
     }
 }
 

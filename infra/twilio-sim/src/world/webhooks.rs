@@ -58,7 +58,7 @@ pub(crate) struct Webhook {
 }
 
 impl Webhook {
-    fn of(url: &str, method: Method) -> Option<Self> {
+    pub(crate) fn of(url: &str, method: Method) -> Option<Self> {
         (!url.is_empty()).then(|| Self {
             url: url.to_owned(),
             method,

@@ -149,6 +149,40 @@ pub async fn subaccount(sim: &Sim, name: &str) -> (String, String) {
     (made.str("sid"), made.str("auth_token"))
 }
 
+/// A new subaccount with one number: SID, token and number.
+pub async fn with_number(sim: &Sim, name: &str) -> (String, String, String) {
+    let (sid, token) = subaccount(sim, name).await;
+    let bought = simulate(sim, "/numbers", &serde_json::json!({ "account_sid": sid })).await;
+    (sid, token, bought.str("phone_number"))
+}
+
+/// A control request that is taken.
+pub async fn simulate(sim: &Sim, path: &str, body: &Value) -> Reply {
+    let reply = control(sim, "POST", &format!("/_sim{path}"), body).await;
+    assert!(reply.status < 300, "{path}: {}", reply.body);
+    reply
+}
+
+/// Changes quirks of a running simulator.
+pub async fn quirk(sim: &Sim, changes: &Value) {
+    simulate(sim, "/quirks", changes).await;
+}
+
+/// The items of a list, by its key.
+pub async fn list(sim: &Sim, path: &str, key: &str) -> Vec<Value> {
+    let page = get(sim, path).await;
+    assert_eq!(page.status, 200, "{path}: {}", page.body);
+    page.body[key].as_array().unwrap().clone()
+}
+
+/// The price of an account's usage in one category, as Twilio writes it.
+pub async fn used(sim: &Sim, sid: &str, category: &str) -> (String, String) {
+    let path = format!("/Accounts/{sid}/Usage/Records.json?Category={category}");
+    let row = list(sim, &path, "usage_records").await[0].clone();
+    let text = |name: &str| row[name].as_str().unwrap().to_owned();
+    (text("count"), text("price"))
+}
+
 pub async fn pass(sim: &Sim, seconds: u64) {
     let to = sim.clock().now() + Duration::from_secs(seconds);
     sim.run_until(to).await;
@@ -157,8 +191,10 @@ pub async fn pass(sim: &Sim, seconds: u64) {
 /// One callback as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrived {
+    pub method: String,
     pub path: String,
     pub signature: String,
+    pub settings: String,
     pub token: String,
     pub fields: Vec<(String, String)>,
 }
@@ -197,8 +233,10 @@ pub async fn receiver(answers: Vec<u16>) -> (String, Arc<Mutex<Vec<Arrived>>>) {
                                 .to_owned()
                         };
                         kept.lock().unwrap().push(Arrived {
+                            method: parts.method.to_string(),
                             path: parts.uri.path_and_query().unwrap().to_string(),
                             signature: header("X-Twilio-Signature"),
+                            settings: header("X-Twilio-Webhooks-Signature-Settings"),
                             token: header("I-Twilio-Idempotency-Token"),
                             fields: form_urlencoded::parse(&body).into_owned().collect(),
                         });
