@@ -7,6 +7,7 @@ lets the library's driver work on it. At last it holds every answer against Twil
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from processes import ROOT, WORK, free_port, server  # noqa: E402 its folder has
 
 ACCOUNT_SID = "AC" + "0" * 31 + "1"
 AUTH_TOKEN = "0123456789abcdef" * 2
-SIMULATOR = ROOT / "target" / "debug" / "twilio-sim"
+SIMULATOR = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "twilio-sim"
 # In the middle of a day, a month and a year: yesterday, last month and this year all differ.
 START = "2026-09-15T12:00:00Z"
 # As many as it takes to page through, see the drivers' area "pages".
@@ -40,7 +41,10 @@ def drive(command, name, mode, areas):
     with server(f"conformance-{name}-{mode}", simulator, port):
         given = [f"http://127.0.0.1:{port}", mode, ACCOUNT_SID, AUTH_TOKEN, *areas]
         code = subprocess.run([*command, *given], check=False, timeout=SECONDS_MAX).returncode
-    print(f"--- {name}, {mode} mode: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - begin:.0f} s", flush=True)
+    print(
+        f"--- {name}, {mode} mode: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - begin:.0f} s",
+        flush=True,
+    )
     return code, record
 
 

@@ -65,7 +65,7 @@ export class Simulator {
     for (const [name, value] of Object.entries(await this.get("quirks"))) {
       if (/_(per_mille|lag_ms)$/.test(name)) await this.quirks({ [name]: Array.isArray(value) ? [0, 0] : 0 });
     }
-    if ("call_seconds" in (await this.get("pace"))) await this.pace({ call_seconds: [3600, 3600] }); // TEMP
+    await this.pace({ call_seconds: [3600, 3600] });
     this.quirksAtRest = await this.get("quirks");
     this.paceAtRest = await this.get("pace");
     return this;

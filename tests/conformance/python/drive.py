@@ -11,7 +11,7 @@ from receiver import Receiver
 from simulator import Simulator
 
 # The last of them fills the main account with subaccounts.
-AREAS = ["accounts", "keys", "numbers", "traffic", "callbacks", "usage", "products", "pages"]
+AREAS = ["accounts", "keys", "numbers", "traffic", "messages", "callbacks", "refusals", "usage", "products", "pages"]
 
 
 def main(base, mode, sid, token, *areas):

@@ -28,12 +28,12 @@ class Callback:
         self.token = handler.headers.get("I-Twilio-Idempotency-Token")
         self.signature = handler.headers.get("X-Twilio-Signature", "")
 
-    def signed_with(self, token):
+    def signed_with(self, token, algorithm=None):
         """What the official library says of it."""
         values = Values()
         for name, value in self.pairs:
             values.setdefault(name, []).append(value)
-        return RequestValidator(token).validate(self.url, values, self.signature)
+        return RequestValidator(token).validate(self.url, values, self.signature, algorithm)
 
 
 class Receiver:

@@ -75,8 +75,7 @@ class Simulator:
         for name, value in self.get("quirks").items():
             if name.endswith(("_per_mille", "_lag_ms")):
                 self.quirks(**{name: [0, 0] if isinstance(value, list) else 0})
-        if "call_seconds" in self.get("pace"):  # TEMP
-            self.pace(call_seconds=[3600, 3600])
+        self.pace(call_seconds=[3600, 3600])
         self.quirks_at_rest = self.get("quirks")
         self.pace_at_rest = self.get("pace")
 
@@ -86,7 +85,9 @@ class Simulator:
 
     def separate_client(self, tenant):
         """A client with connections of its own, for a thread of its own."""
-        return Client(tenant.sid, tenant.token, http_client=LocalHttpClient(self.base, self.mode), environment={"none": ""})
+        return Client(
+            tenant.sid, tenant.token, http_client=LocalHttpClient(self.base, self.mode), environment={"none": ""}
+        )
 
     def subaccount(self, name=None):
         self.made += 1

@@ -26,7 +26,9 @@ def a_new_subaccount_is_active_and_belongs_to_the_main_account(sim):
 @fact
 def an_unnamed_subaccount_is_named_after_the_moment(sim):
     made = sim.main.api.v2010.accounts.create()
-    assert re.fullmatch(r"SubAccount Created at \d{4}-\d\d-\d\d \d\d:\d\d [ap]m", made.friendly_name), made.friendly_name
+    assert re.fullmatch(r"SubAccount Created at \d{4}-\d\d-\d\d \d\d:\d\d [ap]m", made.friendly_name), (
+        made.friendly_name
+    )
 
 
 @fact

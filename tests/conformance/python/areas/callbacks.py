@@ -7,6 +7,8 @@ import re
 import socket
 
 from facts import Facts
+from twilio.request_validator import get_signature_algorithm
+
 from areas.traffic import SOMEBODY, URL, equipped, in_progress
 
 fact = Facts()
@@ -210,6 +212,23 @@ def the_promoted_token_signs_and_the_secondary_never_does(sim):
     sent(sim, tenant, "/after")
     assert sim.receiver.at("/after") and all(callback.signed_with(secondary) for callback in sim.receiver.at("/after"))
     assert not any(callback.signed_with(tenant.token) for callback in sim.receiver.at("/after"))
+
+
+@fact
+def a_shared_key_signs_in_the_token_s_place(sim):
+    tenant = equipped(sim)
+    for algorithm in ["HMAC_SHA256", "HMAC_SHA1"]:
+        key = {"id": f"webhooks_sharedkey_{algorithm.lower()}", "secret": "a secret of two", "algorithm": algorithm}
+        sim.post(f"accounts/{tenant.sid}", {"shared_key": key})
+        sent(sim, tenant, f"/{algorithm}")
+        callback = sim.receiver.at(f"/{algorithm}")[-1]
+        settings = callback.headers["X-Twilio-Webhooks-Signature-Settings"]
+        assert settings == f"key={key['id']},algorithm={algorithm}", settings
+        assert callback.signed_with(key["secret"], get_signature_algorithm(settings))
+        assert not callback.signed_with(tenant.token) and not callback.signed_with(tenant.token, algorithm)
+    sim.post(f"accounts/{tenant.sid}", {"shared_key": None})
+    sent(sim, tenant, "/token")
+    assert sim.receiver.at("/token")[-1].signed_with(tenant.token)
 
 
 @fact

@@ -16,7 +16,9 @@ LIST_CALLS = "/twilio/voice/calls/list"
 def restricted(sim, tenant, *allow):
     """A client with a new restricted key of the tenant's, and the key."""
     keys = tenant.own.iam.v1.new_api_key
-    key = keys.create(account_sid=tenant.sid, friendly_name="Narrow", key_type="restricted", policy={"allow": list(allow)})
+    key = keys.create(
+        account_sid=tenant.sid, friendly_name="Narrow", key_type="restricted", policy={"allow": list(allow)}
+    )
     return sim.client(key.sid, key.secret, tenant.sid), key
 
 

@@ -44,7 +44,9 @@ def address(client, country):
 @fact
 def countries_name_the_types_of_numbers_they_have(sim):
     countries = {one.country_code: one for one in sim.main.available_phone_numbers.list()}
-    assert countries["US"].country == "United States" and {"local", "toll_free"} <= set(countries["US"].subresource_uris)
+    assert countries["US"].country == "United States" and {"local", "toll_free"} <= set(
+        countries["US"].subresource_uris
+    )
     assert sim.main.available_phone_numbers("GB").fetch().country_code == "GB"
     refused(404, 20404, sim.main.available_phone_numbers("XX").fetch)
 
@@ -257,7 +259,9 @@ def a_number_moves_between_accounts_with_its_old_urls(sim):
 def a_transfer_may_set_the_number_up_anew(sim):
     one, other = sim.subaccount(), sim.subaccount()
     number = bought(one.acting, voice_url="https://example.com/old")
-    moved = one.acting.incoming_phone_numbers(number.sid).update(account_sid=other.sid, voice_url="https://example.com/new")
+    moved = one.acting.incoming_phone_numbers(number.sid).update(
+        account_sid=other.sid, voice_url="https://example.com/new"
+    )
     assert (moved.account_sid, moved.voice_url) == (other.sid, "https://example.com/new")
     assert [shown.sid for shown in other.own.incoming_phone_numbers.list()] == [number.sid]
     assert one.own.incoming_phone_numbers.list() == []

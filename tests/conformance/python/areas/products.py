@@ -10,14 +10,20 @@ from simulator import LocalHttpClient, refused
 fact = Facts()
 
 DAY = datetime.timedelta(days=1)
-URLS = {"voice_url": "https://example.com/v", "sms_url": "https://example.com/s", "status_callback": "https://example.com/c"}
+URLS = {
+    "voice_url": "https://example.com/v",
+    "sms_url": "https://example.com/s",
+    "status_callback": "https://example.com/c",
+}
 
 
 @fact
 def applications_are_kept(sim):
     tenant = sim.subaccount()
     applications = tenant.own.applications
-    made = applications.create(friendly_name="App", voice_method="GET", message_status_callback="https://example.com/m", **URLS)
+    made = applications.create(
+        friendly_name="App", voice_method="GET", message_status_callback="https://example.com/m", **URLS
+    )
     assert LocalHttpClient.last.status_code == 201 and re.fullmatch("AP[0-9a-f]{32}", made.sid)
     assert (made.voice_url, made.voice_method, made.sms_url) == (URLS["voice_url"], "GET", URLS["sms_url"])
     assert made.message_status_callback == "https://example.com/m" and made.date_created == sim.now()
@@ -43,7 +49,9 @@ def an_application_in_another_account_is_not_found(sim):
 def messaging_services_are_kept(sim):
     tenant = sim.subaccount()
     services = tenant.own.messaging.v1.services
-    made = services.create(friendly_name="Alerts", status_callback="https://example.com/c", use_inbound_webhook_on_number=True)
+    made = services.create(
+        friendly_name="Alerts", status_callback="https://example.com/c", use_inbound_webhook_on_number=True
+    )
     assert LocalHttpClient.last.status_code == 201 and re.fullmatch("MG[0-9a-f]{32}", made.sid)
     assert (made.account_sid, made.friendly_name) == (tenant.sid, "Alerts")
     assert made.status_callback == "https://example.com/c" and made.use_inbound_webhook_on_number is True
@@ -175,7 +183,9 @@ def failed_callbacks_are_alerts(sim):
     fetched = tenant.own.monitor.v1.alerts(about[0].sid).fetch()
     assert fetched.error_code == "11200" and fetched.log_level == about[0].log_level == "error"
     assert fetched.request_variables and fetched.date_generated
-    assert {alert.sid for alert in tenant.own.monitor.v1.alerts.list(log_level="error")} == {alert.sid for alert in alerts}
+    assert {alert.sid for alert in tenant.own.monitor.v1.alerts.list(log_level="error")} == {
+        alert.sid for alert in alerts
+    }
     assert tenant.own.monitor.v1.alerts.list(log_level="debug") == []
     assert tenant.own.monitor.v1.alerts.list(start_date=sim.now() - DAY, end_date=sim.now() + DAY)
     refused(404, 20404, tenant.own.monitor.v1.alerts("NO" + "0" * 32).fetch)

@@ -60,7 +60,9 @@ def categories_that_were_not_used_have_rows_too(sim):
     tenant = sim.subaccount()
     rows = tenant.own.usage.records.list(page_size=1000)
     assert len(rows) > 50 and len(rows) == len({row.category for row in rows})
-    assert {Decimal(row.price) for row in rows} == {0} and {"totalprice", "calls", "sms"} <= {row.category for row in rows}
+    assert {Decimal(row.price) for row in rows} == {0} and {"totalprice", "calls", "sms"} <= {
+        row.category for row in rows
+    }
 
 
 @fact
@@ -265,7 +267,9 @@ def triggers_are_kept(sim):
     assert LocalHttpClient.last.status_code == 201 and re.fullmatch("UT[0-9a-f]{32}", made.sid)
     assert (made.trigger_value, made.trigger_by, made.recurring) == ("1000.000000", "price", "monthly")
     assert (made.usage_category, made.friendly_name, made.date_fired) == ("sms", "Too much", None)
-    assert Decimal(made.current_value) == 0 and made.callback_method == "POST" and "Category=sms" in made.usage_record_uri
+    assert (
+        Decimal(made.current_value) == 0 and made.callback_method == "POST" and "Category=sms" in made.usage_record_uri
+    )
     kept = tenant.own.usage.triggers(made.sid)
     changed = kept.update(friendly_name="Much", callback_url="https://example.com/t", callback_method="GET")
     for shown in [changed, kept.fetch()]:
@@ -353,7 +357,12 @@ def a_trigger_s_callback_is_tried_three_times_more(sim):
 def a_trigger_needs_an_url_and_a_number(sim):
     tenant = sim.subaccount()
     create = tenant.own.usage.triggers.create
-    for fields in [{"trigger_value": "much"}, {"trigger_value": "-1"}, {"trigger_by": "weight"}, {"recurring": "hourly"}]:
+    for fields in [
+        {"trigger_value": "much"},
+        {"trigger_value": "-1"},
+        {"trigger_by": "weight"},
+        {"recurring": "hourly"},
+    ]:
         refused(400, 20001, lambda: triggered(tenant, sim, **fields))
     refused(400, 21502, lambda: create(callback_url="not a url", trigger_value="1", usage_category="sms"))
     assert tenant.own.usage.triggers.list() == []
