@@ -197,6 +197,10 @@ fn usage_pages(server: &Server, sids: &[String], budgets: &mut Budgets) {
             )
         })
         .collect();
+    let mut connection = server.connect();
+    connection.send(&paths[0]);
+    let page: serde_json::Value = serde_json::from_slice(connection.receive()).unwrap();
+    assert_eq!(page["usage_records"].as_array().unwrap().len(), 1000);
     let spent = server.ask_all(&paths);
     budgets.rate("usage pages of 1000 rows/s", paths.len(), spent, 300);
 }

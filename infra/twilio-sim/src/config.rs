@@ -361,30 +361,6 @@ pub struct Population {
     pub profile: TrafficProfile,
 }
 
-impl Population {
-    /// Refuses what cannot be counted with, and says what.
-    pub(crate) fn check(&self, today: jiff::civil::Date) -> Result<(), &'static str> {
-        let TrafficProfile {
-            messages_per_day,
-            calls_per_day,
-            call_seconds,
-            countries,
-            numbers,
-            ..
-        } = &self.profile;
-        let known = |iso: &String| crate::world::tariff::country(iso).is_some();
-        let in_years = today.duration_since(self.since).as_hours() / (24 * 366);
-        match () {
-            () if self.since > today || in_years >= 4 => Err("since"),
-            () if !countries.iter().all(known) => Err("country"),
-            () if *messages_per_day.max(calls_per_day) > 100_000 => Err("profile: too much a day"),
-            () if call_seconds[1] > 86_400 => Err("profile: call_seconds"),
-            () if *numbers > 1000 => Err("profile: numbers"),
-            () => Ok(()),
-        }
-    }
-}
-
 /// The traffic of one account: what its end users do all day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -399,6 +375,8 @@ pub struct TrafficProfile {
     pub inbound_per_mille: u64,
     /// Of answered calls, recorded.
     pub recorded_per_mille: u64,
+    /// Of recordings, those that are kept and cost storage; the others are deleted once they are complete.
+    pub recordings_kept_per_mille: u64,
     /// Of outbound messages, undelivered.
     pub undelivered_per_mille: u64,
     /// Of outbound messages, failed.
@@ -429,6 +407,7 @@ impl Default for TrafficProfile {
             mms_per_mille: 100,
             inbound_per_mille: 250,
             recorded_per_mille: 100,
+            recordings_kept_per_mille: 0,
             undelivered_per_mille: 30,
             failed_per_mille: 20,
             unanswered_per_mille: 150,

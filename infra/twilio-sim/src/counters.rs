@@ -16,7 +16,7 @@ const DELIVERIES_MAX: usize = 20_000;
 pub struct LoggedRequest {
     /// When it came.
     pub at: Timestamp,
-    /// `main`, `subaccount`, `key`, `none` or `invalid`.
+    /// `main`, `subaccount`, `key`, `main_key`, `restricted_key`, `inactive`, `none` or `invalid`.
     pub credential: &'static str,
     /// The account or key that asked.
     pub credential_sid: String,

@@ -11,6 +11,7 @@ mod control;
 mod counters;
 mod faults;
 mod json;
+mod populate;
 mod recorder;
 mod rng;
 mod server;

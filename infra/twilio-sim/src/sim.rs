@@ -10,19 +10,16 @@ use tokio::sync::{Notify, Semaphore};
 use crate::amount;
 use crate::callbacks::{Callback, DeliveryRecord, Post, Signer, Wire};
 use crate::clock::VirtualClock;
-use crate::config::{Population, SimConfig, TrafficProfile};
+use crate::config::{SimConfig, TrafficProfile};
 use crate::counters::{Counters, LoggedRequest};
 use crate::faults::FaultRule;
 use crate::recorder::Recorder;
+use crate::world::World;
 use crate::world::ledger::Revised;
 use crate::world::records::View;
-use crate::world::{World, day_of};
 
 /// Callbacks that leave at the same time.
 const DELIVERIES_AT_ONCE: usize = 16;
-
-/// Accounts that a world holds at most.
-const SUBACCOUNTS_MAX: usize = 1_000_000;
 
 /// Why the simulator refuses to do something for its driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -358,24 +355,6 @@ impl Sim {
         let mut world = self.world();
         let account = world.find("AC", account_sid).ok_or(SimError::NoAccount)?;
         Ok(amount::text(world.spent(account, true, now)))
-    }
-
-    /// Makes subaccounts by the thousand, with usage since a day; their SIDs, oldest first.
-    pub fn populate(&self, population: &Population) -> Result<Vec<String>, SimError> {
-        let now = self.inner.clock.now();
-        population.check(day_of(now)).map_err(SimError::Invalid)?;
-        let mut world = self.world();
-        world.settle(now);
-        let Population {
-            subaccounts, since, ..
-        } = *population;
-        let room = SUBACCOUNTS_MAX.saturating_sub(world.accounts.len());
-        let made = (subaccounts <= room)
-            .then(|| world.populate(subaccounts, since, population.profile.clone()))
-            .flatten();
-        let (first, end) = made.ok_or(SimError::Invalid("subaccounts: too many"))?;
-        let sids = world.accounts[first..end].iter();
-        Ok(sids.map(|account| account.sid.to_string()).collect())
     }
 
     /// Changes an account now, after everything that is due.

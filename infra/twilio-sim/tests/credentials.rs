@@ -252,6 +252,11 @@ async fn a_quirk_lets_main_credentials_make_keys_for_a_child() {
     assert_eq!(made.status, 201);
     let own = get(&cast.sim, &format!("/Accounts/{}/Keys.json", cast.own)).await;
     assert_eq!(own.body["keys"][0]["friendly_name"], "for the child");
+    let one = format!("/iam/v1/Keys/{}", made.str("sid"));
+    for (who, expected) in [(0, 0), (4, 0), (2, 20_003)] {
+        let fetched = as_(&cast.sim, "GET", &one, &cast.who[who].1, &[]).await;
+        assert_eq!(fetched.code(), expected);
+    }
     let path = format!("/iam/v1/Keys?AccountSid=AC{}", "f".repeat(32));
     let unknown = as_(&cast.sim, "GET", &path, &cast.who[0].1, &[]).await;
     assert_eq!((unknown.status, unknown.code()), (404, 20_404));

@@ -316,6 +316,7 @@ async fn seeded_traffic_dials_and_confers_where_its_profile_says_so() {
         child_legs_per_mille: 400,
         conferences_per_mille: 400,
         recorded_per_mille: 500,
+        recordings_kept_per_mille: 500,
         ..TrafficProfile::default()
     };
     sim.start_traffic(&sid, profile).unwrap();
@@ -342,5 +343,12 @@ async fn seeded_traffic_dials_and_confers_where_its_profile_says_so() {
         "recordings",
     )
     .await;
-    assert!(recordings.len() > 3, "{}", recordings.len());
+    let all = format!("/Accounts/{sid}/Recordings.json?IncludeSoftDeleted=true");
+    let made = list(&sim, &all, "recordings").await;
+    assert!(
+        recordings.len() > 1 && recordings.len() < made.len(),
+        "{} of {}",
+        recordings.len(),
+        made.len()
+    );
 }

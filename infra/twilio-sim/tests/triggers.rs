@@ -4,9 +4,8 @@
 
 mod common;
 
-use common::{
-    API, MAIN, TOKEN, ask, config, control, delete, get, pass, post, receiver, subaccount,
-};
+use common::usage::set;
+use common::{API, MAIN, TOKEN, ask, config, delete, get, pass, post, receiver, subaccount};
 use serde_json::{Value, json};
 use twilio_sim::{Quirks, Sim, SimConfig};
 
@@ -20,11 +19,6 @@ async fn create(sim: &Sim, sid: &str, form: &[(&str, &str)]) -> Value {
     let made = post(sim, &triggers(sid), form).await;
     assert_eq!(made.status, 201, "{}", made.body);
     made.body
-}
-
-async fn set(sim: &Sim, sid: &str, day: &str, category: &str, price: &str) {
-    let body = json!({"account_sid": sid, "day": day, "category": category, "price": price, "usage": "30", "count": 7});
-    assert_eq!(control(sim, "POST", "/_sim/usage", &body).await.status, 204);
 }
 
 #[tokio::test]

@@ -199,8 +199,13 @@ pub(crate) fn iam_account(
     if own != MAIN {
         return Err(Refusal::unauthenticated("Authenticate"));
     }
-    if world.quirks.iam_acts_on_child && who.reaches_children(world) {
+    if iam_reaches_children(world, who) {
         return target.ok_or_else(|| Refusal::not_found(ask));
     }
     Ok(MAIN)
+}
+
+/// Whether the iam API lets a credential act on the main account's subaccounts.
+pub(crate) fn iam_reaches_children(world: &World, who: &Credential) -> bool {
+    world.quirks.iam_acts_on_child && who.reaches_children(world)
 }

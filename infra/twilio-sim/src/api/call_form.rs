@@ -154,6 +154,7 @@ pub(super) fn record_plan(ask: &Ask, source: &'static str) -> Result<RecordPlan,
         track,
         hook,
         told: Told::of(events.into_iter()),
+        is_fetched: false,
     })
 }
 

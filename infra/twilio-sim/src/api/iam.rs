@@ -10,7 +10,7 @@ use crate::world::accounts::{Key, KeyKind, Status};
 
 use super::answer::{Answer, Refusal};
 use super::ask::{Ask, Product};
-use super::auth::iam_account;
+use super::auth::{iam_account, iam_reaches_children};
 use super::keys::{find_key, name, write_head};
 use super::paging;
 use super::route::{Operation, Target, delete as remove, get, post};
@@ -148,6 +148,9 @@ fn find(world: &World, ask: &Ask, target: &Target<'_>) -> Result<usize, Refusal>
     let named = ask.query("AccountSid").or_else(|| ask.form("AccountSid"));
     let account = match named {
         Some(named) => iam_account(world, ask, target.who, target.account, named)?,
+        None if iam_reaches_children(world, target.who) => world
+            .find("SK", target.id(0))
+            .map_or(target.account, |key| world.keys[key].account),
         None => target.account,
     };
     let key = find_key(world, ask, account, target.id(0))?;

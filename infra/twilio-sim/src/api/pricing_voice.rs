@@ -233,7 +233,7 @@ fn write_terminating(prices: &Prices<'_>, object: &mut Obj<'_>, country: &Countr
     out.push(b']');
 }
 
-/// What calls to a number cost the account that holds it; nulls where it is somebody else's.
+/// What calls to a number cost the account that holds it; null where it is somebody else's.
 fn write_own_price(
     prices: &Prices<'_>,
     object: &mut Obj<'_>,
@@ -242,23 +242,19 @@ fn write_own_price(
     with_base: bool,
 ) {
     let held = prices.world.held.get(number);
-    let own = held.is_some_and(|held| prices.world.numbers[*held].account == prices.account);
-    let mut price = Obj::open(object.name(name));
-    if own {
-        let base = tariff::country_of(number).voice_in;
-        if with_base {
-            prices.write_pair(&mut price, base);
-        } else {
-            price.null("base_price");
-            prices.write_current(&mut price, base);
-        }
-        price.str("number_type", type_name(tariff::type_of(number)));
-    } else {
-        price
-            .null("base_price")
-            .null("current_price")
-            .null("number_type");
+    if held.is_none_or(|held| prices.world.numbers[*held].account != prices.account) {
+        object.null(name);
+        return;
     }
+    let base = tariff::country_of(number).voice_in;
+    let mut price = Obj::open(object.name(name));
+    if with_base {
+        prices.write_pair(&mut price, base);
+    } else {
+        price.null("base_price");
+        prices.write_current(&mut price, base);
+    }
+    price.str("number_type", type_name(tariff::type_of(number)));
     price.close();
 }
 

@@ -4,7 +4,7 @@ use crate::amount;
 use crate::callbacks::Hook;
 use crate::json::Obj;
 use crate::world::World;
-use crate::world::triggers::{By, Recurring, TriggerDraft};
+use crate::world::triggers::{By, Recurring, TriggerDraft, VALUE_DECIMALS, record_uri};
 
 use super::answer::{Answer, Refusal};
 use super::ask::Ask;
@@ -225,12 +225,12 @@ fn write(world: &World, out: &mut Vec<u8>, index: usize, current: i64) {
         .opt("recurring", trigger.recurring.map(Recurring::as_str))
         .plain("sid", trigger.sid.as_str())
         .plain("trigger_by", trigger.by.as_str())
-        .plain("trigger_value", &amount::fixed_text(trigger.value, 6))
+        .plain(
+            "trigger_value",
+            &amount::fixed_text(trigger.value, VALUE_DECIMALS),
+        )
         .str("uri", &format!("{base}/Triggers/{}.json", trigger.sid))
         .str("usage_category", category)
-        .str(
-            "usage_record_uri",
-            &format!("{base}/Records.json?Category={category}"),
-        );
+        .str("usage_record_uri", &record_uri(account, category));
     object.close();
 }

@@ -14,7 +14,6 @@ use super::revision;
 use crate::amount::UNIT;
 use crate::config::{Rent, TrafficProfile};
 use crate::rng::Rng;
-use crate::sid::Sid;
 use crate::world::start_of;
 use crate::world::tariff::{self, Country};
 
@@ -24,7 +23,6 @@ const DAY_MINUTES: i64 = 1440;
 /// What decides how derived usage shows; a change of settings changes it at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rules {
-    pub(crate) seed: u64,
     pub(crate) usage_ms: [u64; 2],
     pub(crate) revisions: revision::Rules,
     pub(crate) unknown_category_per_mille: u64,
@@ -46,6 +44,8 @@ pub(crate) struct Pause {
 pub(crate) struct Life {
     /// Which population it belongs to.
     pub(crate) population: Option<u16>,
+    /// What everything about it is drawn from.
+    pub(crate) seed: u64,
     pub(crate) pauses: Vec<Pause>,
 }
 
@@ -156,25 +156,30 @@ impl Population {
     pub(crate) fn each(
         &self,
         look: &Look<'_>,
-        sid: &Sid,
-        lives: [&Life; 2],
+        life: &Life,
+        main: &Life,
         mut each: impl FnMut(CategoryId, Cell),
     ) {
         let rules = look.rules;
         if look.day < self.since || look.at_s < look.start_s {
             return;
         }
-        let mut own = Rng::of(rules.seed, &[b"tenant", sid.bytes()]);
+        let lives = [life, main];
+        let mut own = Rng::drawn(life.seed);
         let size = size(&mut own);
-        let country = own.pick(&self.countries).copied();
+        let rent = self.rent(look, lives);
+        if size == 0 && rent.is_none() {
+            return;
+        }
+        let country = index(own.quick(count(self.countries.len())));
+        let country = self.countries.get(country).copied();
         let country = country.unwrap_or(&tariff::COUNTRIES[0]);
         // In whole minutes, so that all readings within a minute agree.
-        let late = seconds(own.within(rules.usage_ms)).div_euclid(60);
+        let late = seconds(within(&mut own, rules.usage_ms)).div_euclid(60);
         let elapsed = (look.at_s - look.start_s).div_euclid(60) - late;
         let elapsed = elapsed.clamp(0, DAY_MINUTES);
         let active = elapsed - paused(look.start_s, elapsed, lives);
-        let day = look.start_s.to_le_bytes();
-        let mut rng = Rng::of(rules.seed, &[b"derived", sid.bytes(), &day]);
+        let mut rng = Rng::of(life.seed, &[&look.start_s.to_le_bytes()]);
         let mut put = |rng: &mut Rng, id: CategoryId, whole: &Whole, minutes: i64| {
             if whole.count == 0 {
                 return;
@@ -193,7 +198,7 @@ impl Population {
                 each(id, cell);
             }
         };
-        if let Some((id, whole)) = self.rent(look, lives) {
+        if let Some((id, whole)) = rent {
             let minutes = if elapsed > 0 { DAY_MINUTES } else { 0 };
             put(&mut rng, id, &whole, minutes);
         }
@@ -204,8 +209,8 @@ impl Population {
             self.calls(&mut rng, size, country, |rng, id, whole| {
                 put(rng, id, &whole, active);
             });
-            if rng.strikes(rules.unknown_category_per_mille) {
-                let price_each = 10_000 * signed(rng.within([100, 5000]));
+            if rng.quick(1000) < rules.unknown_category_per_mille {
+                let price_each = 10_000 * signed(within(&mut rng, [100, 5000]));
                 let whole = Whole {
                     count: 1,
                     usage_each: UNIT,
@@ -261,7 +266,7 @@ impl Population {
         let answered = all - portion(rng, all, profile.unanswered_per_mille);
         let inbound = portion(rng, answered, profile.inbound_per_mille);
         let recorded = portion(rng, answered, profile.recorded_per_mille);
-        let minutes = signed(rng.within(profile.call_seconds).div_ceil(60).max(1));
+        let minutes = signed(within(rng, profile.call_seconds).div_ceil(60).max(1));
         for (id, count, price) in [
             (ids.calls_in, inbound, country.voice_in),
             (ids.calls_out, answered - inbound, country.voice_out),
@@ -299,25 +304,25 @@ impl Population {
 
 /// How large an account is, in per cent: some are idle, most small, a few large.
 fn size(rng: &mut Rng) -> u64 {
-    match rng.below(100) {
+    match rng.quick(100) {
         0..=29 => 0,
-        30..=79 => rng.within([20, 120]),
-        80..=97 => rng.within([120, 300]),
-        _ => rng.within([300, 2000]),
+        30..=79 => within(rng, [20, 120]),
+        80..=97 => within(rng, [120, 300]),
+        _ => within(rng, [300, 2000]),
     }
 }
 
 /// How often something happens on a day: half to one and a half times as often as asked, by size.
 fn often(rng: &mut Rng, per_day: u32, size: u64) -> i64 {
-    let share = u64::from(per_day) * size * rng.within([500, 1500]) / 100;
-    signed(share / 1000 + u64::from(rng.strikes(share % 1000)))
+    let share = u64::from(per_day) * size * within(rng, [500, 1500]) / 100;
+    signed(share / 1000 + u64::from(rng.quick(1000) < share % 1000))
 }
 
 /// So many in a thousand of them, the rest by chance.
 fn portion(rng: &mut Rng, of: i64, per_mille: u64) -> i64 {
     let share = of * signed(per_mille.min(1000));
     let rest = u64::try_from(share % 1000).unwrap_or(0);
-    share / 1000 + i64::from(rng.strikes(rest))
+    share / 1000 + i64::from(rng.quick(1000) < rest)
 }
 
 /// Nobody pays a fee of nothing.
@@ -327,6 +332,9 @@ fn free(count: i64, fee: i64) -> i64 {
 
 /// Whether a monthly rent that began on `since` is due on a day.
 fn is_monthly(since: Date, day: Date) -> bool {
+    if day.day() != since.day() && day != day.last_of_month() {
+        return false;
+    }
     let months = (i64::from(day.year()) - i64::from(since.year())) * 12 + i64::from(day.month())
         - i64::from(since.month());
     since
@@ -358,6 +366,19 @@ fn paused(start_s: i64, elapsed: i64, lives: [&Life; 2]) -> i64 {
         reached = reached.max(until);
     }
     sum
+}
+
+/// A number in `[least, most]`.
+fn within(rng: &mut Rng, [least, most]: [u64; 2]) -> u64 {
+    least + rng.quick(most.saturating_sub(least).saturating_add(1))
+}
+
+fn count(of: usize) -> u64 {
+    u64::try_from(of).unwrap_or(u64::MAX)
+}
+
+fn index(of: u64) -> usize {
+    usize::try_from(of).unwrap_or(usize::MAX)
 }
 
 fn seconds(milliseconds: u64) -> i64 {

@@ -3,6 +3,7 @@
 pub(crate) mod book;
 pub(crate) mod catalogue;
 pub(crate) mod derived;
+pub(crate) mod memo;
 mod names;
 pub(crate) mod page;
 pub(crate) mod period;

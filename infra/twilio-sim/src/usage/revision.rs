@@ -29,7 +29,7 @@ impl Rules {
 
     /// A whole day's record as its revisions left it so long after the day. They come on the hour.
     pub(crate) fn applied(&self, whole: Cell, mut fate: Rng, since_end_s: i64) -> Cell {
-        if since_end_s < 0 || !fate.strikes(self.per_mille) {
+        if since_end_s < 0 || fate.quick(1000) >= self.per_mille {
             return whole;
         }
         let passed_ms = u64::try_from(since_end_s).unwrap_or(0).saturating_mul(1000);

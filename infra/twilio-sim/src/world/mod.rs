@@ -9,6 +9,7 @@ pub(crate) mod areas;
 pub(crate) mod calls;
 mod charges;
 pub(crate) mod conferences;
+mod fired;
 pub(crate) mod inventory;
 pub(crate) mod ledger;
 mod legs;

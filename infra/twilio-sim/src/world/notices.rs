@@ -1,13 +1,11 @@
-//! What callbacks say: the form fields of SMS, voice and recording status callbacks and of usage triggers,
-//! and when they leave.
+//! What callbacks say: the form fields of SMS, voice and recording status callbacks, and when they leave.
 
 use jiff::Timestamp;
 use twilio::signature::SharedKey;
 
 use super::calls::{Call, CallStatus, Direction};
 use super::recordings::{Recorded, RecordingStatus};
-use super::{Event, World, after, day_of, tariff};
-use crate::amount;
+use super::{Event, World, after, tariff};
 use crate::callbacks::{Callback, Hook, Signer};
 use crate::rng::Rng;
 use crate::sid::Sid;
@@ -18,9 +16,6 @@ const LEAVES_AFTER_MS: [u64; 2] = [40, 250];
 const HELD_BACK_MS: [u64; 2] = [8_000, 40_000];
 /// From a callback to its duplicate.
 const DUPLICATE_AFTER_MS: [u64; 2] = [500, 30_000];
-
-/// Twilio's quick repetitions of a trigger's callback after a 5xx, from its page on usage triggers.
-const TRIGGER_RETRIES: u32 = 3;
 
 /// A callback's form fields.
 #[derive(Default)]
@@ -191,7 +186,7 @@ impl World {
     }
 
     /// Lets a callback leave: soon, perhaps late and perhaps twice.
-    fn post(&mut self, at: Timestamp, callback: Callback) {
+    pub(super) fn post(&mut self, at: Timestamp, callback: Callback) {
         let mut rng = Rng::of(self.seed, &[b"leaves", callback.token.as_bytes()]);
         let mut leaves = after(at, rng.within(LEAVES_AFTER_MS));
         if rng.strikes(self.quirks.callback_disorder_per_mille) {
@@ -209,39 +204,6 @@ impl World {
             );
         }
         self.push(leaves, Event::Callback(Box::new(callback)));
-    }
-
-    /// Tells that a usage trigger fired: at least once, and once per interval.
-    pub(super) fn notify_trigger(&mut self, at: Timestamp, index: usize, current: i64) {
-        let trigger = &self.triggers.all[index];
-        let account = self.accounts[trigger.account].sid;
-        let category = &self.catalogue.get(trigger.category).name;
-        let token = format!("{account}-FIRES-{}-{}", trigger.sid, day_of(at));
-        let mut fields = Fields::default();
-        fields.put("AccountSid", account.as_str());
-        fields.put("UsageTriggerSid", trigger.sid.as_str());
-        fields.put("DateFired", &rfc_2822(at));
-        let recurring = trigger.recurring.map_or("", |recurring| recurring.as_str());
-        fields.put("Recurring", recurring);
-        fields.put("UsageCategory", category);
-        fields.put("TriggerBy", trigger.by.as_str());
-        fields.put("TriggerValue", &amount::fixed_text(trigger.value, 6));
-        fields.put("CurrentValue", &amount::text(current));
-        let record =
-            format!("/2010-04-01/Accounts/{account}/Usage/Records.json?Category={category}");
-        fields.put("UsageRecordUri", &record);
-        fields.put("IdempotencyToken", &token);
-        let callback = Callback {
-            account: trigger.account,
-            hook: trigger.hook.clone(),
-            fields: fields.0,
-            resource: trigger.sid,
-            status: "fired",
-            token,
-            duplicate: false,
-            retries_after_5xx: TRIGGER_RETRIES,
-        };
-        self.post(at, callback);
     }
 
     /// What signs an account's callbacks now: its shared key if it has one, else the auth token that signs.

@@ -33,7 +33,9 @@ impl World {
             let sid = Sid::draw("AC", &mut rng);
             let name = format!("Subaccount {ordinal:06}");
             let account = self.open_account(sid, rng.hex(32), name, at);
-            self.accounts[account].life.population = Some(population);
+            let life = &mut self.accounts[account].life;
+            life.population = Some(population);
+            life.seed = rng.next();
         }
         // Twilio raises the limit of whoever needs it: there is as much room as before.
         self.subaccount_limit = self.subaccount_limit.saturating_add(subaccounts);

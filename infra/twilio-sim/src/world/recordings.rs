@@ -84,6 +84,8 @@ pub(crate) struct RecordPlan {
     pub(crate) track: &'static str,
     pub(crate) hook: Option<Hook>,
     pub(crate) told: Told,
+    /// Its owner fetches and deletes it as soon as it is complete, so that it is never stored.
+    pub(crate) is_fetched: bool,
 }
 
 impl From<&'static str> for RecordPlan {
@@ -95,6 +97,7 @@ impl From<&'static str> for RecordPlan {
             track: "both",
             hook: None,
             told: Told::of(std::iter::empty()),
+            is_fetched: false,
         }
     }
 }
@@ -301,6 +304,9 @@ impl World {
                     RecordingStatus::Completed
                 };
                 recording.updated_at = at;
+                if recording.plan.is_fetched {
+                    recording.deleted_at = Some(at);
+                }
                 let settle = recording.rng.within(self.pace.price_ms);
                 self.notify_recording(at, index);
                 if !is_empty {

@@ -4,7 +4,7 @@
 //! subaccounts, readings of a replica that is behind know what to leave out, and triggers are looked at.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
@@ -13,14 +13,14 @@ use super::{MAIN, World, day_of};
 use crate::rng::Rng;
 use crate::usage::book::{Book, Cell};
 use crate::usage::catalogue::CategoryId;
-use crate::usage::derived::{Look, Population, Rules, Stage};
+use crate::usage::derived::{Look, Population, Rules};
+use crate::usage::memo::{Memo, Sums};
 use crate::usage::revision;
 
 /// How far a replica that is behind can be behind, in milliseconds.
 const BEHIND_MS: [u64; 2] = [60_000, 3_600_000];
 /// Changes that are remembered for such replicas.
 const CHANGES_MAX: usize = 200_000;
-
 /// Puts the categories' turns apart: any odd number whose bits are mixed.
 const TURNS_APART: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -32,13 +32,6 @@ pub(crate) struct Records {
     pub(crate) populations: Vec<Population>,
     memo: Memo,
     changes: Changes,
-}
-
-/// Derived usage of all accounts together, by day, as far as it was asked for.
-#[derive(Default)]
-struct Memo {
-    rules: Option<Rules>,
-    days: HashMap<Date, (Stage, Vec<(CategoryId, Cell)>)>,
 }
 
 /// What changed lately.
@@ -104,7 +97,6 @@ impl World {
     /// What derived usage follows today.
     pub(crate) fn rules(&self) -> Rules {
         Rules {
-            seed: self.seed,
             usage_ms: self.pace.usage_ms,
             revisions: self.revisions(),
             unknown_category_per_mille: self.quirks.unknown_category_per_mille,
@@ -204,16 +196,12 @@ impl World {
             return;
         }
         let rules = self.rules();
-        if self.records.memo.rules.as_ref() != Some(&rules) {
-            self.records.memo.days.clear();
-            self.records.memo.rules = Some(rules.clone());
-        }
+        self.records.memo.follow(&rules);
         for day in self.derived_days(view.at, first, last) {
             let look = Look::new(&rules, day, view.at);
             if self.remembered(&look).is_none() {
                 let sums = self.family_day(&look);
-                let entry = (look.stage(), sums);
-                self.records.memo.days.insert(day, entry);
+                self.records.memo.put(day, look.stage(), sums);
             }
         }
     }
@@ -239,7 +227,7 @@ impl World {
                     continue;
                 }
                 let known = self.remembered(&look);
-                let known = known.map_or_else(|| self.family_day(&look).into(), Cow::Borrowed);
+                let known = known.map_or_else(|| Cow::Owned(self.family_day(&look)), Cow::Borrowed);
                 for (id, cell) in known.iter() {
                     add(*id, cell);
                 }
@@ -280,12 +268,12 @@ impl World {
 
     /// Forgets what was added up of days on which a populated account's life changed.
     pub(super) fn forget_from(&mut self, day: Date) {
-        self.records.memo.days.retain(|known, _| *known < day);
+        self.records.memo.forget_from(day);
     }
 
     /// Forgets everything that was added up.
     pub(super) fn forget_all(&mut self) {
-        self.records.memo.days.clear();
+        self.records.memo = Memo::default();
     }
 
     /// The days of a range that have derived usage.
@@ -305,22 +293,16 @@ impl World {
         let owner = &self.accounts[account];
         let population = owner.life.population.map(usize::from);
         if let Some(population) = population.and_then(|at| self.records.populations.get(at)) {
-            let lives = [&owner.life, &self.accounts[MAIN].life];
-            population.each(look, &owner.sid, lives, each);
+            population.each(look, &owner.life, &self.accounts[MAIN].life, each);
         }
     }
 
-    fn remembered(&self, look: &Look<'_>) -> Option<&[(CategoryId, Cell)]> {
-        let memo = &self.records.memo;
-        if memo.rules.as_ref() != Some(look.rules) {
-            return None;
-        }
-        let (stage, sums) = memo.days.get(&look.day)?;
-        (*stage == look.stage()).then_some(sums)
+    fn remembered(&self, look: &Look<'_>) -> Option<&Sums> {
+        self.records.memo.get(look.rules, look.day, look.stage())
     }
 
     /// Walks over all accounts.
-    fn family_day(&self, look: &Look<'_>) -> Vec<(CategoryId, Cell)> {
+    fn family_day(&self, look: &Look<'_>) -> Sums {
         let mut sums = vec![Cell::default(); self.catalogue.len()];
         for account in 0..self.accounts.len() {
             self.derived_day(look, account, |id, cell| sums[usize::from(id)].add(&cell));

@@ -197,8 +197,11 @@ impl World {
         let recorded = rng.strikes(profile.recorded_per_mille);
         let draft = CallDraft {
             outcome,
-            record: recorded.then(|| RecordPlan::from("OutboundAPI")),
             script: script(&profile, &mut rng),
+            record: recorded.then(|| RecordPlan {
+                is_fetched: !rng.strikes(profile.recordings_kept_per_mille),
+                ..RecordPlan::from("OutboundAPI")
+            }),
             hook: profile.call_status_callback.map(Hook::from),
             // A number's own StatusCallback tells only of the end.
             wanted: if inbound {

@@ -18,6 +18,14 @@ use crate::rng::Rng;
 use crate::sid::Sid;
 use crate::usage::catalogue::CategoryId;
 
+/// Decimals that Twilio writes thresholds with.
+pub(crate) const VALUE_DECIMALS: usize = 6;
+
+/// Where the record that a trigger watches is shown.
+pub(crate) fn record_uri(account: Sid, category: &str) -> String {
+    format!("/2010-04-01/Accounts/{account}/Usage/Records.json?Category={category}")
+}
+
 /// What of a record is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
@@ -202,17 +210,11 @@ impl World {
     /// What a trigger's record says in its interval; of the main account, its subaccounts' usage too.
     pub(crate) fn current_value(&mut self, at: Timestamp, index: usize) -> i64 {
         let trigger = &self.triggers.all[index];
+        let (category, first) = (trigger.category, trigger.interval(at));
         let view = View::now(trigger.account, true, at);
-        let first = trigger.interval(at);
         self.prepare(&view, first, Date::MAX);
-        self.value_at(at, index)
-    }
-
-    fn value_at(&self, at: Timestamp, index: usize) -> i64 {
+        let cell = self.totals(&view, first, Date::MAX)[usize::from(category)];
         let trigger = &self.triggers.all[index];
-        let view = View::now(trigger.account, true, at);
-        let totals = self.totals(&view, trigger.interval(at), Date::MAX);
-        let cell = totals[usize::from(trigger.category)];
         match trigger.by {
             By::Count => cell.count.saturating_mul(UNIT),
             By::Usage => cell.usage,
@@ -275,44 +277,57 @@ impl World {
     }
 
     /// When derived usage, which grows without events, makes the next look worth while.
-    fn next_crossing(&self, at: Timestamp, account: usize) -> Option<Timestamp> {
+    fn next_crossing(&mut self, at: Timestamp, account: usize) -> Option<Timestamp> {
         let derived = if account == MAIN {
             !self.records.populations.is_empty()
         } else {
             self.accounts[account].life.population.is_some()
         };
+        if !derived {
+            return None;
+        }
         let midnight = start_of(day_of(at).checked_add(1.day()).ok()?);
-        let triggers = self.triggers.of(account);
         let minutes = u64::try_from(midnight.duration_since(at).as_secs() / 60).unwrap_or(0);
-        let today = triggers
-            .iter()
-            .filter(|index| derived && self.triggers.all[**index].is_armed(at))
-            .filter_map(|index| self.crossing(at, minutes, *index))
-            .min();
-        let tomorrow = triggers
-            .iter()
-            .any(|index| derived && self.triggers.all[*index].is_armed(midnight));
-        today.or(tomorrow.then_some(midnight))
+        let mut next: Option<Timestamp> = None;
+        for index in self.triggers.of(account).to_vec() {
+            let trigger = &self.triggers.all[index];
+            let looked_at = if trigger.is_armed(at) {
+                self.crossing(at, minutes, index).unwrap_or(midnight)
+            } else if trigger.is_armed(midnight) {
+                midnight
+            } else {
+                continue;
+            };
+            next = Some(next.map_or(looked_at, |next| next.min(looked_at)));
+        }
+        next
     }
 
     /// The minute of what is left of the day in which a trigger's value is reached.
-    fn crossing(&self, at: Timestamp, minutes: u64, index: usize) -> Option<Timestamp> {
+    fn crossing(&mut self, at: Timestamp, minutes: u64, index: usize) -> Option<Timestamp> {
         let value = self.triggers.all[index].value;
         let minute = |minutes: u64| after(at, minutes.saturating_mul(60_000));
-        let reached = |minutes: u64| self.value_at(minute(minutes), index) >= value;
-        if !reached(minutes) {
+        let mut low = (0, self.current_value(at, index));
+        let mut high = (minutes, self.current_value(minute(minutes), index));
+        if high.1 < value {
             return None;
         }
-        let (mut low, mut high) = (0, minutes);
-        while high - low > 1 {
-            let middle = low.midpoint(high);
-            if reached(middle) {
-                high = middle;
+        let mut guesses = [2_i64, -2].into_iter();
+        while high.0 - low.0 > 1 {
+            // Usage grows evenly over a day, so that a straight line leads close: once to just after the
+            // minute, once to just before it. Then by halves.
+            let middle = match guesses.next() {
+                Some(beside) => between(low, high, value, beside),
+                None => low.0.midpoint(high.0),
+            };
+            let probe = (middle, self.current_value(minute(middle), index));
+            if probe.1 >= value {
+                high = probe;
             } else {
-                low = middle;
+                low = probe;
             }
         }
-        Some(minute(high))
+        Some(minute(high.0))
     }
 
     fn fire(&mut self, at: Timestamp, index: usize, current: i64) {
@@ -323,4 +338,13 @@ impl World {
             self.notify_trigger(at, index, current);
         }
     }
+}
+
+/// Where the straight line between two points reaches a value, a little beside it, strictly between them.
+fn between(low: (u64, i64), high: (u64, i64), value: i64, beside: i64) -> u64 {
+    let (width, height) = (high.0 - low.0, i128::from(high.1) - i128::from(low.1));
+    let rise = i128::from(value) - i128::from(low.1);
+    let steps = (rise * i128::from(width)).checked_div(height).unwrap_or(0);
+    let steps = u64::try_from(steps + i128::from(beside)).unwrap_or(0);
+    low.0 + steps.clamp(1, (width - 1).max(1))
 }

@@ -1,6 +1,8 @@
 //! A simulator on a standing clock, asked in process, and a receiver for its callbacks.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod usage;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -1,10 +1,14 @@
 //! The spellings of an address that Twilio may have signed, besides the one at hand.
 //!
 //! They lie between what both official libraries accept and what at least one accepts: port there or not,
-//! scheme in lower case and query escaped as a browser does it (a `'` becomes `%27`). The path is never
-//! rewritten: a signature for `/b` does not fit `/a/../b`.
+//! scheme in lower case, query escaped as a browser does it (a `'` becomes `%27`), and quotes that somebody
+//! escaped on the way not escaped. The path is never rewritten: a signature for `/b` does not fit `/a/../b`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// twilio-node reads no more parameters of a query than these.
+const PARAMETERS_MAX: usize = 1000;
 
 /// The address without its connection overrides, which Twilio neither sends nor signs.
 pub(super) fn without_fragment(url: &str) -> &str {
@@ -24,9 +28,7 @@ pub(super) fn others(url: &str) -> Vec<String> {
     let with_fragment = Some(url).filter(|url| *url != usual);
     for url in [Some(usual), with_fragment].into_iter().flatten() {
         let escaped = escaped(url);
-        let quoted = escaped
-            .as_deref()
-            .and_then(|standard| quoted(url, standard));
+        let quoted = escaped.as_deref().and_then(with_quotes);
         for spelling in [Some(url), escaped.as_deref(), quoted.as_deref()]
             .into_iter()
             .flatten()
@@ -93,13 +95,52 @@ fn sent(url: &str) -> Cow<'_, str> {
     }
 }
 
-/// With the scheme in lower case but quotes as they came, where the standard form differs in nothing else.
-fn quoted(url: &str, standard: &str) -> Option<String> {
-    let mut quoted = sent(url).into_owned();
-    let scheme = quoted.find(':')?;
-    quoted[..scheme].make_ascii_lowercase();
-    let escapes = |url: &str| url.replace('\'', "%27");
-    (escapes(&quoted) == escapes(standard)).then_some(quoted)
+/// An escaped address with the quotes of its query as they are; none where that is not what the query would
+/// become by being read and written again, which is how twilio-node comes by it.
+fn with_quotes(escaped: &str) -> Option<String> {
+    let (before, query) = escaped.split_once('?')?;
+    let quoted = query.replace("%27", "'");
+    (quoted != query && rewritten(query)? == quoted).then(|| format!("{before}?{quoted}"))
+}
+
+/// A query read and written again as `querystring` of Node.js does it: values of one name together, names
+/// that are numbers first.
+fn rewritten(query: &str) -> Option<String> {
+    let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
+    let mut names: Vec<(Cow<'_, str>, Vec<Cow<'_, str>>)> = Vec::new();
+    for (count, (name, value)) in form_urlencoded::parse(query.as_bytes()).enumerate() {
+        if count == PARAMETERS_MAX {
+            return None;
+        }
+        let place = *places.entry(name.clone()).or_insert(names.len());
+        if place == names.len() {
+            names.push((name, Vec::new()));
+        }
+        names[place].1.push(value);
+    }
+    let index = |name: &str| name.parse::<u32>().ok().filter(|at| at.to_string() == name);
+    names.sort_by_key(|(name, _)| index(name).map_or(u64::MAX, u64::from));
+    let pairs = names.iter().flat_map(|(name, values)| {
+        let name = component(name);
+        values
+            .iter()
+            .map(move |value| format!("{name}={}", component(value)))
+    });
+    Some(pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// As `encodeURIComponent` escapes it.
+fn component(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            let digits = format!("%{byte:02X}");
+            escaped.push_str(&digits);
+        }
+    }
+    escaped
 }
 
 /// Takes the port away where there is one, adds the scheme's own where there is none.
@@ -210,14 +251,40 @@ mod tests {
     }
 
     #[test]
+    fn quotes_are_put_back_where_nothing_else_would_change() {
+        for (escaped, quoted) in [
+            ("https://h/p?a=%27", "https://h/p?a='"),
+            ("https://h/p?a=%27%2F&a=%27&b=", "https://h/p?a='%2F&a='&b="),
+            ("https://h/p?9=%27&10=&a=", "https://h/p?9='&10=&a="),
+        ] {
+            assert_eq!(with_quotes(escaped).as_deref(), Some(quoted));
+        }
+        for other in [
+            "https://h/p?a=1",
+            "https://h/%27",
+            "https://h/p?a=%27+b",
+            "https://h/p?a=%27&b",
+            "https://h/p?a=%27&b=1&a=2",
+            "https://h/p?10=%27&9=",
+            "https://h/p?a=%27#b",
+            "https://h/p?a=%27%2f",
+            "https://h/p?a=%27&&b=",
+        ] {
+            assert_eq!(with_quotes(other), None, "{other}");
+        }
+        let long = "a=%27&".repeat(PARAMETERS_MAX + 1);
+        assert_eq!(with_quotes(&format!("https://h/p?{long}")), None);
+    }
+
+    #[test]
     fn the_usual_address_has_one_other_spelling() {
         let port = "https://h.example:443/twilio/a?b=c".to_owned();
         let usual = others("https://h.example/twilio/a?b=c");
         assert_eq!(usual, std::slice::from_ref(&port));
-        let odd = others("HTTPS://h/p?'");
+        let odd = others("HTTPS://h/p?a='");
         assert!(
-            odd.contains(&"https://h/p?'".to_owned())
-                && odd.contains(&"https://h:443/p?%27".to_owned())
+            odd.contains(&"https://h/p?a='".to_owned())
+                && odd.contains(&"https://h:443/p?a=%27".to_owned())
         );
         let others = others("https://h.example/twilio/a?b=c#rc=1");
         assert_eq!(others[0], port);
