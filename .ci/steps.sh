@@ -130,12 +130,12 @@ step_conformance() {
     return 1
   fi
   venv conformance twilio==9.13.0 jsonschema==4.26.0
-  node_modules_of conformance "$here/node"
+  node_modules_of conformance-modules "$here/node"
   cargo build -p twilio-sim
   if [ -f "$client" ]; then
     "$work/conformance/bin/python" .ci/check_client.py "$client"
   fi
-  python3 "$here/run.py" --python "$work/conformance/bin/python" --modules "$work/conformance/node_modules" "${schemas[@]}"
+  python3 "$here/run.py" --python "$work/conformance/bin/python" --modules "$work/conformance-modules/node_modules" "${schemas[@]}"
 }
 
 "step_$1"

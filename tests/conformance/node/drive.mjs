@@ -9,7 +9,18 @@ import { Receiver } from "./receiver.mjs";
 import { Simulator } from "./simulator.mjs";
 
 // The last of them fills the main account with subaccounts.
-const AREAS = ["accounts", "keys", "numbers", "traffic", "messages", "callbacks", "refusals", "usage", "products", "pages"];
+const AREAS = [
+  "accounts",
+  "keys",
+  "numbers",
+  "traffic",
+  "messages",
+  "callbacks",
+  "refusals",
+  "usage",
+  "products",
+  "pages",
+];
 
 const [modules, base, mode, sid, token, ...areas] = process.argv.slice(2);
 // The library is installed elsewhere: nothing is written into the sources.

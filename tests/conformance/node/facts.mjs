@@ -24,6 +24,9 @@ export class Tally {
 
 /** What failed and where in the facts. */
 function describe(error) {
-  const place = String(error.stack).match(/areas\/[a-z]+\.mjs:\d+/g)?.at(-1) ?? "elsewhere";
+  const place =
+    String(error.stack)
+      .match(/areas\/[a-z]+\.mjs:\d+/g)
+      ?.at(-1) ?? "elsewhere";
   return `${error.constructor.name} ${String(error.message).slice(0, 600)}\n    ${place}`;
 }

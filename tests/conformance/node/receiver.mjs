@@ -36,7 +36,10 @@ export class Receiver {
 
   static async listen(twilio) {
     const receiver = new Receiver();
-    receiver.server = createServer((request, response) => receiver.take(twilio, request, response));
+    // A caller that hangs up in the middle of its request is none of the driver's failures.
+    receiver.server = createServer((request, response) =>
+      receiver.take(twilio, request, response).catch(() => response.destroy()),
+    );
     await new Promise((resolve) => receiver.server.listen(0, "127.0.0.1", resolve));
     receiver.base = `http://127.0.0.1:${receiver.server.address().port}`;
     return receiver;

@@ -197,7 +197,12 @@ export const facts = {
 
   async "scripted failures reach the library as Twilio's would"(sim) {
     const tenant = await sim.subaccount();
-    for (const [status, code] of [[429, 20429], [500, 20500], [503, 20503], [403, 20403]]) {
+    for (const [status, code] of [
+      [429, 20429],
+      [500, 20500],
+      [503, 20503],
+      [403, 20403],
+    ]) {
       await sim.post("faults", { path: `*/Accounts/${tenant.sid}.json`, action: { type: "status", status } });
       await refused(status, code, () => tenant.resource.fetch());
     }

@@ -11,12 +11,22 @@ import { SOMEBODY, URL_OF_TWIML, equipped, inProgress } from "./traffic.mjs";
 const MESSAGE_FIELDS = "AccountSid MessageSid SmsSid MessageStatus SmsStatus To From ApiVersion".split(" ");
 const CALL_FIELDS = "Direction Timestamp CallbackSource SequenceNumber CallSid AccountSid ApiVersion CallStatus"
   .split(" ")
-  .concat(["To", "From", "Called", "Caller"].flatMap((end) => ["", "City", "State", "Zip", "Country"].map((part) => end + part)));
+  .concat(
+    ["To", "From", "Called", "Caller"].flatMap((end) =>
+      ["", "City", "State", "Zip", "Country"].map((part) => end + part),
+    ),
+  );
 
 /** Sends a message whose callbacks go to a path, and lets it arrive. */
 async function sent(sim, tenant, path, fields = {}) {
   const statusCallback = sim.receiver.url(path);
-  const message = await tenant.own.messages.create({ to: SOMEBODY, from: tenant.phone, body: "Hi", statusCallback, ...fields });
+  const message = await tenant.own.messages.create({
+    to: SOMEBODY,
+    from: tenant.phone,
+    body: "Hi",
+    statusCallback,
+    ...fields,
+  });
   await sim.advance({ minutes: 1 });
   return message;
 }
@@ -40,7 +50,10 @@ const parameters = {
     const message = await sent(sim, tenant, "/sms");
     const arrived = sim.receiver.at("/sms");
     const statuses = arrived.map((callback) => callback.form.MessageStatus);
-    assert.deepEqual(statuses.filter((status) => !["queued", "sending"].includes(status)), ["sent", "delivered"]);
+    assert.deepEqual(
+      statuses.filter((status) => !["queued", "sending"].includes(status)),
+      ["sent", "delivered"],
+    );
     for (const callback of arrived) {
       assert(callback.signedWith(tenant.token) && has(callback, MESSAGE_FIELDS), JSON.stringify(callback.form));
       assert.equal(callback.form.MessageSid, message.sid);
@@ -92,7 +105,12 @@ const parameters = {
     await called(sim, tenant, "/steps", { statusCallbackEvent: ALL_EVENTS });
     const arrived = sim.receiver.at("/steps");
     const told = arrived.map(({ form }) => [form.CallStatus, form.SequenceNumber]);
-    assert.deepEqual(told, [["initiated", "0"], ["ringing", "1"], ["in-progress", "2"], ["completed", "3"]]);
+    assert.deepEqual(told, [
+      ["initiated", "0"],
+      ["ringing", "1"],
+      ["in-progress", "2"],
+      ["completed", "3"],
+    ]);
     assert(arrived.every((callback) => callback.signedWith(tenant.token)));
   },
 
@@ -113,7 +131,10 @@ const parameters = {
       recordingStatusCallbackEvent: ["in-progress", "completed"],
     });
     const arrived = sim.receiver.at("/recording");
-    assert.deepEqual(arrived.map(({ form }) => form.RecordingStatus), ["in-progress", "completed"]);
+    assert.deepEqual(
+      arrived.map(({ form }) => form.RecordingStatus),
+      ["in-progress", "completed"],
+    );
     assert(arrived.every((callback) => callback.signedWith(tenant.token)));
     const [recording] = await tenant.own.recordings.list({ callSid: call.sid });
     const { form } = arrived[1];
@@ -143,7 +164,10 @@ const parameters = {
     await tenant.own.messages.create({ to: SOMEBODY, messagingServiceSid, body: "By service" });
     await sim.advance({ minutes: 1 });
     const arrived = sim.receiver.at("/service");
-    assert.deepEqual([arrived.at(-1).form.MessagingServiceSid, arrived.at(-1).form.MessageStatus], [messagingServiceSid, "delivered"]);
+    assert.deepEqual(
+      [arrived.at(-1).form.MessagingServiceSid, arrived.at(-1).form.MessageStatus],
+      [messagingServiceSid, "delivered"],
+    );
     assert(arrived.at(-1).signedWith(tenant.token));
     const own = { statusCallback: sim.receiver.url("/own") };
     await tenant.own.messages.create({ to: SOMEBODY, messagingServiceSid, body: "Own", ...own });
@@ -196,9 +220,19 @@ const delivery = {
     await inTurn(10, (number) => called(sim, tenant, `/disorder/${number}`, { statusCallbackEvent: ALL_EVENTS }));
     await sim.advance({ minutes: 2 });
     const orders = Array.from({ length: 10 }, (_, number) =>
-      sim.receiver.at(`/disorder/${number}`).map(({ form }) => form.SequenceNumber).join(""));
-    assert(orders.every((order) => [...order].sort().join("") === "0123"), String(orders));
-    assert(orders.some((order) => order !== "0123"), String(orders));
+      sim.receiver
+        .at(`/disorder/${number}`)
+        .map(({ form }) => form.SequenceNumber)
+        .join(""),
+    );
+    assert(
+      orders.every((order) => [...order].sort().join("") === "0123"),
+      String(orders),
+    );
+    assert(
+      orders.some((order) => order !== "0123"),
+      String(orders),
+    );
   },
 
   async "by default a refusal is not tried again"(sim) {
@@ -234,12 +268,17 @@ const delivery = {
 
   async "a receiver that does not answer is given up"(sim) {
     const tenant = await equipped(sim);
-    sim.receiver.script("/slow", null, null);
-    await called(sim, tenant, "/slow#rt=200&rc=1&rp=rt");
-    assert.equal(sim.receiver.at("/slow").length, 2);
-    sim.receiver.script("/slower", null, null);
-    await called(sim, tenant, "/slower#rt=200&rc=3"); // the default policy is failed connections only
-    assert.equal(sim.receiver.at("/slower").length, 1);
+    // The default policy is failed connections only.
+    for (const [path, overrides, attempts] of [
+      ["/slow", "rt=300&rc=1&rp=rt", 2],
+      ["/slower", "rt=300&rc=3", 1],
+    ]) {
+      sim.receiver.script(path, null, null);
+      const call = await called(sim, tenant, `${path}#${overrides}`);
+      const [logged] = (await sim.get("callbacks")).filter((one) => one.resource_sid === call.sid);
+      assert.deepEqual(logged.outcomes, Array(attempts).fill({ outcome: "not_answered" }));
+      assert.deepEqual([logged.attempts, logged.http_status, logged.alerts], [attempts, null, [11200]]);
+    }
   },
 
   async "a connection that fails is tried once more"(sim) {
@@ -253,7 +292,13 @@ const delivery = {
       await sim.advance({ minutes: 2 });
     }
     const logged = (await sim.get("callbacks")).filter((one) => one.url === closed && one.status === "busy");
-    assert.deepEqual(logged.map((one) => [one.attempts, one.http_status]), [[2, null], [1, null]]);
+    assert.deepEqual(
+      logged.map((one) => [one.attempts, one.http_status]),
+      [
+        [2, null],
+        [1, null],
+      ],
+    );
   },
 
   async "the delivery log tells what became of each"(sim) {

@@ -248,17 +248,26 @@ export const facts = {
     const asked = (await sim.get("requests")).slice(-3);
     assert.deepEqual(
       asked.map((request) => [request.credential, request.credential_sid]),
-      [["main", sim.sid], ["subaccount", tenant.sid], ["key", key.sid]],
+      [
+        ["main", sim.sid],
+        ["subaccount", tenant.sid],
+        ["key", key.sid],
+      ],
     );
   },
 
   async "too many requests at a time are refused"(sim) {
     // On a running clock an answer can be held back; the others come while it is.
     const tenant = await sim.subaccount();
-    await sim.post("faults", { path: "*/Messages.json*", count: 0, action: { type: "delay", ms: 500 } });
+    await sim.post("faults", { path: "*/Messages.json*", count: 0, action: { type: "delay", ms: 2000 } });
     await sim.post("clock", { running: true });
     try {
-      const asking = Array.from({ length: 12 }, () => tenant.own.messages.page().then(() => 200, (error) => error.code));
+      const asking = Array.from({ length: 12 }, () =>
+        tenant.own.messages.page().then(
+          () => 200,
+          (error) => error.code,
+        ),
+      );
       const answers = await Promise.all(asking);
       assert.equal(answers.filter((answer) => answer === 200).length, 8, String(answers));
       assert.equal(answers.filter((answer) => answer === 20429).length, 4, String(answers));

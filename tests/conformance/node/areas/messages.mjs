@@ -14,9 +14,15 @@ export const facts = {
     const message = await writing(tenant);
     assert.equal(sim.lastStatus(), 201);
     assert.match(message.sid, /^SM[0-9a-f]{32}$/);
-    assert.deepEqual([message.status, message.price, message.dateSent, message.numSegments], ["queued", null, null, "1"]);
+    assert.deepEqual(
+      [message.status, message.price, message.dateSent, message.numSegments],
+      ["queued", null, null, "1"],
+    );
     const seen = await watched(sim, tenant.own.messages(message.sid), 20);
-    assert.deepEqual(seen.filter((status) => status !== "sending"), ["queued", "sent", "delivered"]);
+    assert.deepEqual(
+      seen.filter((status) => status !== "sending"),
+      ["queued", "sent", "delivered"],
+    );
     await sim.advance({ days: 1 });
     const sent = await tenant.own.messages(message.sid).fetch();
     assert(Number(sent.price) < 0 && sent.priceUnit === "USD" && sent.dateSent >= sent.dateCreated);

@@ -188,7 +188,10 @@ export const facts = {
     const number = await buy({ addressSid: somewhere.sid });
     assert.deepEqual([number.addressRequirements, number.addressSid], ["any", somewhere.sid]);
     const dependents = await own.addresses(somewhere.sid).dependentPhoneNumbers.list();
-    assert.deepEqual(dependents.map((one) => one.phoneNumber), [phoneNumber]);
+    assert.deepEqual(
+      dependents.map((one) => one.phoneNumber),
+      [phoneNumber],
+    );
     await refused(400, 21625, () => own.incomingPhoneNumbers(number.sid).update({ addressSid: "" }));
   },
 
@@ -212,7 +215,11 @@ export const facts = {
     const [one, other] = await inTurn(2, () => sim.subaccount());
     const urls = { voiceUrl: "https://example.com/old", smsUrl: "https://example.com/sms" };
     const number = await bought(sim.main, "US", "local", urls);
-    for (const [losing, accountSid] of [[sim.main, one.sid], [one.acting, other.sid], [other.acting, sim.sid]]) {
+    for (const [losing, accountSid] of [
+      [sim.main, one.sid],
+      [one.acting, other.sid],
+      [other.acting, sim.sid],
+    ]) {
       const moved = await losing.incomingPhoneNumbers(number.sid).update({ accountSid });
       assert.deepEqual(
         [moved.sid, moved.accountSid, moved.phoneNumber, moved.voiceUrl, moved.smsUrl],

@@ -91,7 +91,11 @@ export const facts = {
 
   async "a page has between 1 and 1000 rows"(sim) {
     const { accounts } = sim.main.api.v2010;
-    for (const [pageSize, rows] of [[1, 1], [1000, 1000], [1001, 1000]]) {
+    for (const [pageSize, rows] of [
+      [1, 1],
+      [1000, 1000],
+      [1001, 1000],
+    ]) {
       assert.equal((await accounts.page({ pageSize })).instances.length, rows);
     }
     await refused(400, 20001, () => accounts.page({ pageSize: -1 }));

@@ -17,7 +17,10 @@ export const facts = {
     const changed = await applications(made.sid).update({ friendlyName: "Renamed", smsUrl: "https://example.com/t" });
     const listed = await applications.list({ friendlyName: "Renamed" });
     for (const shown of [changed, await applications(made.sid).fetch(), ...listed]) {
-      assert.deepEqual([shown.friendlyName, shown.smsUrl, shown.voiceUrl], ["Renamed", "https://example.com/t", urls.voiceUrl]);
+      assert.deepEqual(
+        [shown.friendlyName, shown.smsUrl, shown.voiceUrl],
+        ["Renamed", "https://example.com/t", urls.voiceUrl],
+      );
     }
     assert.deepEqual(await applications.list({ friendlyName: "App" }), []);
     await refused(404, 20404, () => other.own.applications(made.sid).fetch());
@@ -34,7 +37,11 @@ export const facts = {
     assert.match(made.sid, /^MG[0-9a-f]{32}$/);
     assert.deepEqual([made.accountSid, made.friendlyName, made.useInboundWebhookOnNumber], [sid, "Alerts", true]);
     assert.deepEqual(made.dateCreated, await sim.now());
-    const changed = await services(made.sid).update({ friendlyName: "Alarms", stickySender: false, validityPeriod: 600 });
+    const changed = await services(made.sid).update({
+      friendlyName: "Alarms",
+      stickySender: false,
+      validityPeriod: 600,
+    });
     for (const shown of [changed, await services(made.sid).fetch(), ...(await services.list())]) {
       assert.deepEqual([shown.friendlyName, shown.stickySender, shown.validityPeriod], ["Alarms", false, 600]);
       assert.equal(shown.statusCallback, asked.statusCallback);
@@ -93,7 +100,9 @@ export const facts = {
 
   async "older voice and trunking prices are shown too"(sim) {
     const { v1, v2 } = (await sim.subaccount()).own.pricing;
-    assert((await v1.voice.countries.list()).length && (await v1.voice.countries("US").fetch()).outboundPrefixPrices.length);
+    assert(
+      (await v1.voice.countries.list()).length && (await v1.voice.countries("US").fetch()).outboundPrefixPrices.length,
+    );
     assert.equal((await v1.voice.numbers("+14155550100").fetch()).isoCountry, "US");
     assert((await v2.countries.list()).length && (await v2.countries("US").fetch()).terminatingPrefixPrices.length);
     assert((await v2.numbers("+14155550100").fetch()).terminatingPrefixPrices.length);

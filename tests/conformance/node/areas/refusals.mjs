@@ -97,7 +97,8 @@ export const facts = {
 
   async "numbers are refused for each setting"(sim) {
     const { own } = await sim.subaccount();
-    const search = async (country) => (await own.availablePhoneNumbers(country).local.list({ limit: 1 }))[0].phoneNumber;
+    const search = async (country) =>
+      (await own.availablePhoneNumbers(country).local.list({ limit: 1 }))[0].phoneNumber;
     const number = await own.incomingPhoneNumbers.create({ phoneNumber: await search("US") });
     for (const [code, fields] of [
       [21402, { voiceUrl: "not a url" }],

@@ -44,7 +44,10 @@ const calls = {
     const call = await calling(tenant);
     assert.equal(sim.lastStatus(), 201);
     assert.match(call.sid, /^CA[0-9a-f]{32}$/);
-    assert.deepEqual([call.status, call.direction, call.price, call.priceUnit], ["queued", "outbound-api", null, "USD"]);
+    assert.deepEqual(
+      [call.status, call.direction, call.price, call.priceUnit],
+      ["queued", "outbound-api", null, "USD"],
+    );
     assert.deepEqual([call.to, call.from, call.accountSid], [SOMEBODY, tenant.phone, tenant.sid]);
     assert.deepEqual([call.endTime, call.duration], [null, null]);
     assert.deepEqual(call.dateCreated, await sim.now());
@@ -54,7 +57,10 @@ const calls = {
     const tenant = await equipped(sim);
     const sid = await tenant.call({ duration_s: 20 });
     const seen = await watched(sim, tenant.own.calls(sid), 60);
-    assert.deepEqual(seen.filter((status) => status !== "initiated"), ["queued", "ringing", "in-progress", "completed"]);
+    assert.deepEqual(
+      seen.filter((status) => status !== "initiated"),
+      ["queued", "ringing", "in-progress", "completed"],
+    );
     await sim.advance({ days: 1 });
     const call = await tenant.own.calls(sid).fetch();
     assert.equal(call.duration, "20");

@@ -64,7 +64,10 @@ const records = {
     }
     assert.equal((await own.daily.list({ category: "sms" })).length, 41);
     const monthly = await own.monthly.list({ category: "sms", startDate: new Date(last), endDate: now });
-    assert.deepEqual(monthly.map((row) => iso(row.startDate)), [first, last]);
+    assert.deepEqual(
+      monthly.map((row) => iso(row.startDate)),
+      [first, last],
+    );
     assert.equal(iso((await own.yearly.list({ category: "sms" }))[0].endDate), today);
   },
 
@@ -80,7 +83,10 @@ const records = {
     const now = await sim.now();
     assert.equal(await total(own, { startDate: later(now, -2 * DAY), endDate: later(now, -DAY) }), 110);
     const daily = await own.daily.list({ category: "sms", startDate: "-2days" });
-    assert.deepEqual(daily.map((row) => Number(row.price)), [1, 10, 100]);
+    assert.deepEqual(
+      daily.map((row) => Number(row.price)),
+      [1, 10, 100],
+    );
     await refused(400, 20001, () => own.list({ startDate: "tomorrow" }));
   },
 
@@ -142,7 +148,10 @@ const records = {
     const of = (category) => rows.find((row) => row.category === category);
     assert.equal(of("sms-outbound").count, "1");
     assert(Number(of("sms-messages-carrierfees").price) > 0);
-    assert.deepEqual([of("failed-message-processing-fee").count, Number(of("failed-message-processing-fee").price)], ["1", 0.001]);
+    assert.deepEqual(
+      [of("failed-message-processing-fee").count, Number(of("failed-message-processing-fee").price)],
+      ["1", 0.001],
+    );
   },
 
   async "records are paged"(sim) {
@@ -169,7 +178,10 @@ const triggers = {
     const kept = tenant.own.usage.triggers(made.sid);
     const fields = { friendlyName: "Much", callbackUrl: "https://example.com/t", callbackMethod: "GET" };
     for (const shown of [await kept.update(fields), await kept.fetch()]) {
-      assert.deepEqual([shown.friendlyName, shown.callbackMethod, shown.callbackUrl], ["Much", "GET", fields.callbackUrl]);
+      assert.deepEqual(
+        [shown.friendlyName, shown.callbackMethod, shown.callbackUrl],
+        ["Much", "GET", fields.callbackUrl],
+      );
       assert.equal(shown.triggerValue, "1000.000000");
     }
     assert.equal(await kept.remove(), true);

@@ -302,12 +302,14 @@ def what_no_policy_names_is_not_tried_again(sim):
 @fact
 def a_receiver_that_does_not_answer_is_given_up(sim):
     tenant = equipped(sim)
-    sim.receiver.script("/slow", None, None)
-    called(sim, tenant, "/slow#rt=200&rc=1&rp=rt")
-    assert len(sim.receiver.at("/slow")) == 2
-    sim.receiver.script("/slower", None, None)
-    called(sim, tenant, "/slower#rt=200&rc=3")  # the default policy is failed connections only
-    assert len(sim.receiver.at("/slower")) == 1
+    # The default policy is failed connections only.
+    for path, overrides, attempts in [("/slow", "rt=300&rc=1&rp=rt", 2), ("/slower", "rt=300&rc=3", 1)]:
+        sim.receiver.script(path, None, None)
+        call = called(sim, tenant, f"{path}#{overrides}")
+        [logged] = [one for one in sim.get("callbacks") if one["resource_sid"] == call.sid]
+        outcomes = [one["outcome"] for one in logged["outcomes"]]
+        assert (logged["attempts"], outcomes) == (attempts, ["not_answered"] * attempts), logged
+        assert logged["http_status"] is None and logged["alerts"] == [11200]
 
 
 @fact

@@ -267,7 +267,7 @@ def the_request_log_tells_which_credential_asked(sim):
 def too_many_requests_at_a_time_are_refused(sim):
     # On a running clock an answer can be held back; the others come while it is.
     tenant = sim.subaccount()
-    sim.post("faults", {"path": "*/Messages.json*", "count": 0, "action": {"type": "delay", "ms": 500}})
+    sim.post("faults", {"path": "*/Messages.json*", "count": 0, "action": {"type": "delay", "ms": 2000}})
     sim.post("clock", {"running": True})
     try:
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
