@@ -300,12 +300,13 @@ async fn callbacks_that_fail_raise_alerts_and_others_none() {
     assert_eq!(wrong.code(), 20_001);
     let mains = monitor(&sim, "/Alerts", (MAIN, TOKEN)).await;
     assert_eq!(mains.body["alerts"], json!([]), "they are the subaccount's");
-    let codes: Vec<Option<u32>> = sim
+    let codes: Vec<Vec<u32>> = sim
         .deliveries()
         .iter()
-        .map(|record| record.error_code)
+        .map(|record| record.alerts.clone())
         .collect();
-    assert_eq!(codes, [None, Some(11_200), Some(11_200), Some(11_200)]);
+    let failed = vec![11_200];
+    assert_eq!(codes, [vec![], failed.clone(), failed.clone(), failed]);
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ pub(super) fn gaining_account(
         ));
     }
     let gaining = world
-        .find("AC", named)
+        .account(named)
         .ok_or_else(|| Refusal::bad(21_471, "Account does not exist"))?;
     if world.accounts[gaining].status != Status::Active {
         return Err(Refusal::bad(21_472, "Account is not active"));

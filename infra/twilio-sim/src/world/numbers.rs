@@ -197,6 +197,7 @@ impl World {
         let losing = std::mem::replace(&mut number.account, gaining);
         number.a2p_campaign = false;
         self.accounts[losing].numbers.retain(|held| *held != index);
+        self.leave_services(index);
         // Lists and their page tokens go by the order of creation.
         let held = &mut self.accounts[gaining].numbers;
         held.insert(held.partition_point(|other| *other < index), index);

@@ -144,6 +144,13 @@ impl World {
         members.retain(|member| member.number != number);
     }
 
+    /// Takes a number out of every service: it is not its owner's any more.
+    pub(super) fn leave_services(&mut self, number: usize) {
+        for service in 0..self.services.len() {
+            self.leave_service(service, number);
+        }
+    }
+
     /// The number that a service's next message goes out from: its numbers take turns.
     pub(crate) fn service_sender(&mut self, account: usize, service_sid: &str) -> Option<String> {
         let service = self.service(account, service_sid)?;
