@@ -121,15 +121,21 @@ step_watch() {
   PATH="$work/lambda/bin:$PATH" python3 .ci/check_watch.py
 }
 
-step_client() {
-  local client="$shared/checks/official_client.py"
-  if [ ! -f "$client" ]; then
-    echo "skipped: no client script beside this checkout (CI=${CI:-false})"
-    return "$skip_code"
+step_conformance() {
+  local here=tests/conformance oai="$shared/twilio/oai" client="$shared/checks/official_client.py" schemas=()
+  if [ -d "$oai" ]; then
+    schemas=(--oai "$oai")
+  elif [ "${CI:-}" = true ]; then
+    echo "the OpenAPI documents are not beside this checkout"
+    return 1
   fi
-  venv client twilio==9.13.0
+  venv conformance twilio==9.13.0 jsonschema==4.26.0
+  node_modules_of conformance-modules "$here/node"
   cargo build -p twilio-sim
-  "$work/client/bin/python" .ci/check_client.py "$client"
+  if [ -f "$client" ]; then
+    "$work/conformance/bin/python" .ci/check_client.py "$client"
+  fi
+  python3 "$here/run.py" --python "$work/conformance/bin/python" --modules "$work/conformance-modules/node_modules" "${schemas[@]}"
 }
 
 "step_$1"

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use twilio_sim::clock::VirtualClock;
 use twilio_sim::verify::{self, Explain};
-use twilio_sim::{Pace, Sim, SimConfig};
+use twilio_sim::{Pace, Recorder, Sim, SimConfig};
 
 /// Twilio's API in memory.
 #[derive(Parser)]
@@ -52,6 +52,18 @@ struct Serve {
     /// Usage lists every category that Twilio ever named.
     #[arg(long)]
     all_categories: bool,
+    /// Open subaccounts that the main account may have.
+    #[arg(long, default_value_t = 1000)]
+    subaccount_limit: usize,
+    /// Requests at a time per authenticating account before 429; without it there is no limit.
+    #[arg(long)]
+    concurrency_max: Option<u32>,
+    /// The clock begins at this moment (RFC 3339) and stands until `/_sim/clock` moves it.
+    #[arg(long)]
+    frozen_at: Option<jiff::Timestamp>,
+    /// Writes every answer down, one JSON line each, with the secrets that are in it.
+    #[arg(long)]
+    record: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -106,11 +118,21 @@ async fn serve(options: Serve) -> io::Result<()> {
             "--account-sid: AC and 32 hexadecimal digits",
         ));
     }
+    let record = options
+        .record
+        .as_deref()
+        .map(Recorder::create)
+        .transpose()?;
     let sim = Sim::new(SimConfig {
         account_sid: options.account_sid.clone(),
         auth_token: options.auth_token,
         seed: options.seed,
-        clock: VirtualClock::real(),
+        clock: options
+            .frozen_at
+            .map_or_else(VirtualClock::real, VirtualClock::manual),
+        subaccount_limit: options.subaccount_limit,
+        concurrency_max: options.concurrency_max,
+        record,
         all_categories: options.all_categories,
         pace: if options.speed == "quick" {
             Pace::quick()

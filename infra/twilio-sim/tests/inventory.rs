@@ -77,12 +77,10 @@ async fn a_search_is_not_paged_and_shows_no_more_than_thirty() {
     let mut names: Vec<&String> = answer.body.as_object().unwrap().keys().collect();
     names.sort();
     assert_eq!(names, ["available_phone_numbers", "uri"]);
-    for (query, expected) in [("", 30), ("?PageSize=5", 5), ("?PageSize=1000", 30)] {
+    for (query, expected) in [("", 30), ("?PageSize=5", 5), ("?PageSize=1001", 30)] {
         let found = offers(&sim, "US/Local", query).await;
         assert_eq!(found.len(), expected, "{query}");
     }
-    let refused = get(&sim, &format!("{}?PageSize=1001", path("US/Local"))).await;
-    assert_eq!(refused.status, 400);
     control(
         &sim,
         "POST",
