@@ -49,6 +49,9 @@ struct Serve {
     /// `quick`: prices and usage within seconds. `lifelike`: as late as Twilio's.
     #[arg(long, default_value = "quick", value_parser = ["quick", "lifelike"])]
     speed: String,
+    /// The clock runs so many times as fast as real time, 1 to 86400.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    clock_speed: u32,
     /// Usage lists every category that Twilio ever named.
     #[arg(long)]
     all_categories: bool,
@@ -141,6 +144,7 @@ async fn serve(options: Serve) -> io::Result<()> {
         },
         ..SimConfig::default()
     });
+    sim.clock().set_speed(options.clock_speed);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", options.port)).await?;
     let at = listener.local_addr()?;
     let sid = &options.account_sid;
