@@ -1,7 +1,7 @@
 //! The audit log's entries: every request that changed something, by whom, and what it changed.
 //!
 //! Event types follow from the resource's place in the path and from what was done; the names are those of
-//! https://www.twilio.com/docs/usage/monitor-events. Calls and messages are no configuration: making one is
+//! <https://www.twilio.com/docs/usage/monitor-events>. Calls and messages are no configuration: making one is
 //! no event there, and none here.
 
 use serde_json::{Map, Value};
