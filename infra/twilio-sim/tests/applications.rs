@@ -4,32 +4,11 @@
 
 mod common;
 
-use common::{MAIN, Reply, config, control, delete, get, post, subaccount};
+use common::{
+    MAIN, bought, config, delete, get, moved, number_path, number_state, post, subaccount,
+};
 use serde_json::{Value, json};
 use twilio_sim::Sim;
-
-fn path(account: &str, number: &str) -> String {
-    format!("/Accounts/{account}/IncomingPhoneNumbers/{number}.json")
-}
-
-async fn bought(sim: &Sim, account: &str, form: &[(&str, &str)]) -> String {
-    let path = format!("/Accounts/{account}/IncomingPhoneNumbers.json");
-    let made = post(sim, &path, form).await;
-    assert_eq!(made.status, 201, "{}", made.body);
-    made.str("sid")
-}
-
-async fn moved(sim: &Sim, from: &str, number: &str, to: &str) -> Reply {
-    post(sim, &path(from, number), &[("AccountSid", to)]).await
-}
-
-/// What a control endpoint tells of the only number.
-async fn state(sim: &Sim) -> Value {
-    control(sim, "GET", "/_sim/numbers", &Value::Null)
-        .await
-        .body[0]
-        .clone()
-}
 
 #[tokio::test]
 async fn an_application_beats_the_number_s_urls_and_dangles_after_a_transfer() {
@@ -60,7 +39,7 @@ async fn an_application_beats_the_number_s_urls_and_dangles_after_a_transfer() {
         ],
     )
     .await;
-    let shown = state(&sim).await;
+    let shown = number_state(&sim).await;
     assert_eq!(shown["voice"]["url"], "https://app.example.test/voice");
     assert_eq!(
         shown["status_callback"],
@@ -71,7 +50,7 @@ async fn an_application_beats_the_number_s_urls_and_dangles_after_a_transfer() {
     let other = post(&sim, &format!("/Accounts/{two}/Applications.json"), &[]).await;
     let refused = post(
         &sim,
-        &path(&one, &number),
+        &number_path(&one, &number),
         &[("SmsApplicationSid", &other.str("sid"))],
     )
     .await;
@@ -79,7 +58,7 @@ async fn an_application_beats_the_number_s_urls_and_dangles_after_a_transfer() {
     // The losing account's Application goes along by name only.
     let answer = moved(&sim, &one, &number, &two).await;
     assert_eq!(answer.str("voice_application_sid"), application);
-    let shown = state(&sim).await;
+    let shown = number_state(&sim).await;
     assert_eq!(
         (&shown["voice"], &shown["status_callback"]),
         (&Value::Null, &Value::Null)
@@ -90,12 +69,17 @@ async fn an_application_beats_the_number_s_urls_and_dangles_after_a_transfer() {
         ("AccountSid", two.as_str()),
         ("VoiceApplicationSid", &other.str("sid")),
     ];
-    let answer = post(&sim, &path(&one, &number), &both).await;
+    let answer = post(&sim, &number_path(&one, &number), &both).await;
     assert_eq!(answer.str("voice_application_sid"), other.str("sid"));
-    let answer = post(&sim, &path(&two, &number), &[("VoiceApplicationSid", "")]).await;
+    let answer = post(
+        &sim,
+        &number_path(&two, &number),
+        &[("VoiceApplicationSid", "")],
+    )
+    .await;
     assert_eq!(answer.body["voice_application_sid"], Value::Null);
     assert_eq!(
-        state(&sim).await["voice"]["url"],
+        number_state(&sim).await["voice"]["url"],
         "https://number.example.test/voice"
     );
 }
@@ -154,7 +138,7 @@ async fn an_application_is_created_listed_updated_and_deleted() {
     .await;
     assert_eq!(delete(&sim, &one).await.status, 204);
     assert_eq!(get(&sim, &one).await.code(), 20_404);
-    let left = get(&sim, &path(MAIN, &number)).await;
+    let left = get(&sim, &number_path(MAIN, &number)).await;
     assert_eq!(left.str("sms_application_sid"), sid);
-    assert_eq!(state(&sim).await["sms"], Value::Null);
+    assert_eq!(number_state(&sim).await["sms"], Value::Null);
 }

@@ -4,32 +4,12 @@
 
 mod common;
 
-use common::{API, MAIN, Reply, TOKEN, ask, config, control, delete, get, pass, post, subaccount};
+use common::{
+    API, MAIN, TOKEN, ask, bought, config, control, delete, get, moved, number_path, number_state,
+    pass, post, subaccount,
+};
 use serde_json::{Value, json};
 use twilio_sim::{Quirks, Sim, SimConfig};
-
-fn path(account: &str, number: &str) -> String {
-    format!("/Accounts/{account}/IncomingPhoneNumbers/{number}.json")
-}
-
-async fn bought(sim: &Sim, account: &str, form: &[(&str, &str)]) -> String {
-    let path = format!("/Accounts/{account}/IncomingPhoneNumbers.json");
-    let made = post(sim, &path, form).await;
-    assert_eq!(made.status, 201, "{}", made.body);
-    made.str("sid")
-}
-
-async fn moved(sim: &Sim, from: &str, number: &str, to: &str) -> Reply {
-    post(sim, &path(from, number), &[("AccountSid", to)]).await
-}
-
-/// What a control endpoint tells of the only number.
-async fn state(sim: &Sim) -> Value {
-    control(sim, "GET", "/_sim/numbers", &Value::Null)
-        .await
-        .body[0]
-        .clone()
-}
 
 #[tokio::test]
 async fn a_number_moves_between_main_account_and_subaccounts_and_keeps_its_sid() {
@@ -37,19 +17,24 @@ async fn a_number_moves_between_main_account_and_subaccounts_and_keeps_its_sid()
     let (one, _) = subaccount(&sim, "one").await;
     let (two, _) = subaccount(&sim, "two").await;
     let number = bought(&sim, MAIN, &[("PhoneNumber", "+14155550100")]).await;
-    let mut updated = get(&sim, &path(MAIN, &number)).await.str("date_updated");
+    let mut updated = get(&sim, &number_path(MAIN, &number))
+        .await
+        .str("date_updated");
     for (from, to) in [(MAIN, one.as_str()), (&one, &two), (&two, MAIN)] {
         pass(&sim, 60).await;
         let answer = moved(&sim, from, &number, to).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(answer.str("account_sid"), to);
         assert_eq!(answer.str("sid"), number);
-        assert_eq!(answer.str("uri"), format!("{API}{}", path(to, &number)));
+        assert_eq!(
+            answer.str("uri"),
+            format!("{API}{}", number_path(to, &number))
+        );
         assert_ne!(answer.str("date_updated"), updated);
         updated = answer.str("date_updated");
-        assert_eq!(get(&sim, &path(from, &number)).await.code(), 20_404);
+        assert_eq!(get(&sim, &number_path(from, &number)).await.code(), 20_404);
         assert_eq!(moved(&sim, from, &number, to).await.code(), 20_404);
-        assert_eq!(get(&sim, &path(to, &number)).await.body, answer.body);
+        assert_eq!(get(&sim, &number_path(to, &number)).await.body, answer.body);
     }
 }
 
@@ -120,7 +105,7 @@ async fn each_wrong_account_has_its_code() {
     }
     let mine = moved(&sim, &one, &number, &one).await;
     assert_eq!(mine.status, 200, "where it is already is no transfer");
-    assert_eq!(get(&sim, &path(&one, &number)).await.status, 200);
+    assert_eq!(get(&sim, &number_path(&one, &number)).await.status, 200);
 }
 
 #[tokio::test]
@@ -142,7 +127,7 @@ async fn only_the_main_account_s_token_transfers() {
         let refused = ask(
             &sim,
             "POST",
-            &format!("{API}{}", path(from, number)),
+            &format!("{API}{}", number_path(from, number)),
             Some((user, password)),
             &[("AccountSid", to)],
         )
@@ -154,7 +139,7 @@ async fn only_the_main_account_s_token_transfers() {
     let done = ask(
         &sim,
         "POST",
-        &format!("{API}{}", path(&one, &number)),
+        &format!("{API}{}", number_path(&one, &number)),
         Some((MAIN, TOKEN)),
         &[("AccountSid", &two)],
     )
@@ -181,7 +166,7 @@ async fn old_webhooks_stay_after_a_transfer_unless_the_request_sets_new_ones() {
     .await;
     let answer = post(
         &sim,
-        &path(&one, &number),
+        &number_path(&one, &number),
         &[
             ("AccountSid", &two),
             ("SmsUrl", "https://two.example.test/sms"),
@@ -246,7 +231,7 @@ async fn a_regulated_number_moves_only_with_the_gaining_account_s_address_and_bu
             .into_iter()
             .chain(more.iter().copied())
             .collect();
-        post(&sim, &path(&one, &number), &form).await
+        post(&sim, &number_path(&one, &number), &form).await
     };
     assert_eq!(attempt(&[]).await.code(), 21_613, "no address on file");
     let gaining_address = address(&two).await;
@@ -260,7 +245,9 @@ async fn a_regulated_number_moves_only_with_the_gaining_account_s_address_and_bu
         21_649
     );
     assert_eq!(
-        get(&sim, &path(&one, &number)).await.str("address_sid"),
+        get(&sim, &number_path(&one, &number))
+            .await
+            .str("address_sid"),
         losing_address,
         "a refused transfer changes nothing"
     );
@@ -288,7 +275,7 @@ async fn a_whatsapp_sender_stays_behind_or_by_flag_holds_the_number() {
     let marks = json!({"whatsapp_sender": true, "a2p_campaign": true});
     let by_number = control(&sim, "POST", "/_sim/numbers/+14155550100", &marks).await;
     assert_eq!(by_number.status, 204);
-    assert_eq!(state(&sim).await["whatsapp_sender_of"], one);
+    assert_eq!(number_state(&sim).await["whatsapp_sender_of"], one);
     assert_eq!(moved(&sim, &one, &number, &two).await.status, 400);
     control(
         &sim,
@@ -298,7 +285,7 @@ async fn a_whatsapp_sender_stays_behind_or_by_flag_holds_the_number() {
     )
     .await;
     assert_eq!(moved(&sim, &one, &number, &two).await.status, 200);
-    let shown = state(&sim).await;
+    let shown = number_state(&sim).await;
     assert_eq!(shown["account_sid"], two);
     assert_eq!(shown["whatsapp_sender_of"], one);
     assert_eq!(shown["a2p_campaign"], false);

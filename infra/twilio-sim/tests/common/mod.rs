@@ -259,3 +259,29 @@ pub async fn receiver(answers: Vec<u16>) -> (String, Arc<Mutex<Vec<Arrived>>>) {
     });
     (base, seen)
 }
+
+/// Where a number of an account is.
+pub fn number_path(account: &str, number: &str) -> String {
+    format!("/Accounts/{account}/IncomingPhoneNumbers/{number}.json")
+}
+
+/// Buys a number; its SID.
+pub async fn bought(sim: &Sim, account: &str, form: &[(&str, &str)]) -> String {
+    let path = format!("/Accounts/{account}/IncomingPhoneNumbers.json");
+    let made = post(sim, &path, form).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    made.str("sid")
+}
+
+/// Transfers a number.
+pub async fn moved(sim: &Sim, from: &str, number: &str, to: &str) -> Reply {
+    post(sim, &number_path(from, number), &[("AccountSid", to)]).await
+}
+
+/// What a control endpoint tells of the only number.
+pub async fn number_state(sim: &Sim) -> Value {
+    control(sim, "GET", "/_sim/numbers", &Value::Null)
+        .await
+        .body[0]
+        .clone()
+}
