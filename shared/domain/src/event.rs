@@ -95,6 +95,29 @@ pub enum Fact {
         #[serde(with = "money::text")]
         balance: Decimal,
     },
+    /// What was left of lots that expired is gone.
+    #[serde(rename = "wallet.lots_expired")]
+    LotsExpired {
+        /// How much.
+        #[serde(with = "money::text")]
+        amount: Decimal,
+        /// Balance after it.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// An allowance is used up, or a cap was reached.
+    #[serde(rename = "usage.allowance_reached")]
+    AllowanceReached {
+        /// The billing period's name.
+        period: jiff::civil::Date,
+        /// The rule.
+        rule: String,
+        /// `included`, `soft_cap` or `hard_cap`.
+        bound: &'static str,
+        /// The quantity that it lies at.
+        #[serde(with = "money::text")]
+        quantity: Decimal,
+    },
     /// A day of usage cannot be booked yet.
     #[serde(rename = "usage.held")]
     UsageHeld {
@@ -117,6 +140,8 @@ impl Fact {
             Self::TenantSuspended { .. } => "tenant.suspended",
             Self::TenantReactivated {} => "tenant.reactivated",
             Self::WalletToppedUp { .. } => "wallet.topped_up",
+            Self::LotsExpired { .. } => "wallet.lots_expired",
+            Self::AllowanceReached { .. } => "usage.allowance_reached",
             Self::UsageHeld { .. } => "usage.held",
         }
     }

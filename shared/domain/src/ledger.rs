@@ -1,14 +1,17 @@
 //! The ledger: append-only double entry, one chain of entries per tenant.
 //!
-//! Credits are positive, so a wallet's balance is simply the sum of its postings. Usage posts cost and
-//! charge in one entry: margin and reconciliation are then queries over the same rows.
+//! Credits are positive. What a tenant has is on three accounts, whose sum is its balance: paid lots,
+//! promotional lots, and what it owes. Usage posts cost and charge in one entry: margin and reconciliation
+//! are then queries over the same rows, and revenue by category is the sum of its lines.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::lots::{LotClass, LotMove, OVERDRAFT};
 use crate::money::{self, Currency, MoneyError};
-use crate::rating::LineDelta;
+use crate::rating::{LineDelta, PeriodDelta};
 
 /// An account of a tenant's books. All amounts in it are in the tenant's currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,6 +19,10 @@ use crate::rating::LineDelta;
 pub enum LedgerAccount {
     /// The tenant's prepaid money: what the operator owes it.
     Wallet,
+    /// The tenant's promotional credit.
+    Promotional,
+    /// What the tenant owes beyond its lots.
+    Receivable,
     /// What tenants were charged.
     Revenue,
     /// What Twilio takes for them.
@@ -24,6 +31,40 @@ pub enum LedgerAccount {
     PayableTwilio,
     /// Money received.
     Cash,
+    /// Promotional credit given.
+    PromotionalExpense,
+    /// Paid credit that expired unused.
+    Breakage,
+    /// Debts given up.
+    BadDebt,
+    /// Tax owed to the authorities.
+    Tax,
+    /// What rounding statements to the minor unit gave or took.
+    Rounding,
+    /// Differences of exchange rates.
+    Exchange,
+    /// Money on its way between tenants.
+    Suspense,
+}
+
+impl LedgerAccount {
+    /// Every account.
+    pub const ALL: [Self; 14] = [
+        Self::Wallet,
+        Self::Promotional,
+        Self::Receivable,
+        Self::Revenue,
+        Self::CostOfGoods,
+        Self::PayableTwilio,
+        Self::Cash,
+        Self::PromotionalExpense,
+        Self::Breakage,
+        Self::BadDebt,
+        Self::Tax,
+        Self::Rounding,
+        Self::Exchange,
+        Self::Suspense,
+    ];
 }
 
 /// Why an entry exists.
@@ -36,6 +77,26 @@ pub enum EntryKind {
     Usage,
     /// Money came in.
     TopUp,
+    /// Promotional credit was given.
+    Credit,
+    /// Money was paid back to the tenant.
+    Refund,
+    /// A payment was taken back by the payer's bank.
+    Chargeback,
+    /// The operator corrected something by hand.
+    Adjustment,
+    /// Money went to another tenant.
+    TransferOut,
+    /// Money came from another tenant.
+    TransferIn,
+    /// A debt was given up.
+    WriteOff,
+    /// Lots expired.
+    Expiry,
+    /// A statement became final: tax and rounding.
+    Statement,
+    /// A statement was made void.
+    CreditNote,
 }
 
 /// One amount on one account.
@@ -65,8 +126,14 @@ pub struct Entry {
     pub currency: Currency,
     /// Postings; they sum to zero.
     pub postings: Vec<Posting>,
+    /// Changes of the tenant's lots and of its overdraft.
+    pub moves: Vec<LotMove>,
     /// Usage entries: the observations and what they changed.
     pub lines: Vec<LineDelta>,
+    /// Usage entries: rules that are rated on the sums of a period.
+    pub periods: Vec<PeriodDelta>,
+    /// Statements and credit notes: the billing period's name.
+    pub statement: Option<Date>,
     /// Natural key that makes a payment unique for ever.
     pub natural_key: Option<String>,
 }
@@ -77,6 +144,9 @@ pub enum LedgerError {
     /// Postings do not sum to zero.
     #[error("postings do not sum to zero")]
     Unbalanced,
+    /// Lots and postings tell different amounts.
+    #[error("lots and postings differ")]
+    LotsDiffer,
     /// An amount is out of range or too fine.
     #[error(transparent)]
     Money(#[from] MoneyError),
@@ -107,6 +177,11 @@ impl Entry {
                 return Err(MoneyError::TooPrecise.into());
             }
         }
+        for (account, amount) in fund_amounts(&self.moves) {
+            if self.amount_on(account) != amount {
+                return Err(LedgerError::LotsDiffer);
+            }
+        }
         if money::sum(self.postings.iter().map(|posting| posting.amount))?.is_zero() {
             Ok(())
         } else {
@@ -115,51 +190,59 @@ impl Entry {
     }
 }
 
-/// Postings for changed usage: the wallet pays the charge, the operator owes Twilio the cost.
-pub fn usage_postings(lines: &[LineDelta]) -> Result<Vec<Posting>, MoneyError> {
-    let charge = money::sum(lines.iter().map(|line| line.charge))?;
-    let cost = money::sum(lines.iter().map(|line| line.cost))?;
-    Ok(pair(LedgerAccount::Wallet, LedgerAccount::Revenue, charge)
-        .into_iter()
-        .chain(pair(
-            LedgerAccount::CostOfGoods,
-            LedgerAccount::PayableTwilio,
-            cost,
-        ))
-        .collect())
-}
-
-/// Postings for money that came in.
-pub fn top_up_postings(amount: Decimal) -> Vec<Posting> {
-    pair(LedgerAccount::Cash, LedgerAccount::Wallet, amount)
-}
-
-fn pair(debit: LedgerAccount, credit: LedgerAccount, amount: Decimal) -> Vec<Posting> {
-    if amount.is_zero() {
-        return Vec::new();
-    }
-    vec![
-        Posting {
-            account: debit,
-            amount: -amount,
-        },
-        Posting {
-            account: credit,
-            amount,
-        },
+/// What lots' moves mean on the tenant's three accounts.
+fn fund_amounts(moves: &[LotMove]) -> [(LedgerAccount, Decimal); 3] {
+    let sum = |wanted: LedgerAccount| {
+        let on = |part: &LotMove| match (part.lot.id, part.lot.class) {
+            (OVERDRAFT, _) => LedgerAccount::Receivable,
+            (_, LotClass::Paid) => LedgerAccount::Wallet,
+            (_, LotClass::Promotional) => LedgerAccount::Promotional,
+        };
+        let amounts = moves.iter().filter(|part| on(part) == wanted);
+        (wanted, amounts.map(|part| part.amount).sum())
+    };
+    [
+        sum(LedgerAccount::Wallet),
+        sum(LedgerAccount::Promotional),
+        sum(LedgerAccount::Receivable),
     ]
+}
+
+/// Postings of lots' moves, and of what stands against them.
+pub fn postings(moves: &[LotMove], against: &[(LedgerAccount, Decimal)]) -> Vec<Posting> {
+    let own = fund_amounts(moves);
+    let all = own.iter().chain(against);
+    all.filter(|(_, amount)| !amount.is_zero())
+        .map(|(account, amount)| Posting {
+            account: *account,
+            amount: *amount,
+        })
+        .collect()
+}
+
+/// Postings for changed usage: the tenant pays the charge, the operator owes Twilio the cost.
+pub fn usage_postings(
+    moves: &[LotMove],
+    lines: &[LineDelta],
+    periods: &[PeriodDelta],
+) -> Result<Vec<Posting>, MoneyError> {
+    let charges = lines.iter().map(|line| line.charge);
+    let charge = money::sum(charges.chain(periods.iter().map(|line| line.charge)))?;
+    let cost = money::sum(lines.iter().map(|line| line.cost))?;
+    let against = [
+        (LedgerAccount::Revenue, charge),
+        (LedgerAccount::CostOfGoods, -cost),
+        (LedgerAccount::PayableTwilio, cost),
+    ];
+    Ok(postings(moves, &against))
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::date;
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::plan::tests::plan;
-    use crate::rating::{DaySheet, rate_day, tests::usage};
+    use crate::lots::{LotTag, Part};
 
-    fn entry(postings: Vec<Posting>) -> Entry {
+    fn entry(moves: Vec<LotMove>, postings: Vec<Posting>) -> Entry {
         Entry {
             seq: 1,
             kind: EntryKind::Usage,
@@ -168,49 +251,45 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             currency: Currency::USD,
             postings,
+            moves,
             lines: Vec::new(),
+            periods: Vec::new(),
+            statement: None,
             natural_key: None,
         }
     }
 
+    fn posting(account: LedgerAccount, amount: Decimal) -> Posting {
+        Posting { account, amount }
+    }
+
     #[test]
     fn an_unbalanced_or_too_fine_entry_is_refused() {
-        let posting = |amount| Posting {
-            account: LedgerAccount::Wallet,
-            amount,
-        };
+        let cash = |amount| posting(LedgerAccount::Cash, amount);
         assert_eq!(
-            entry(vec![posting(Decimal::ONE)]).check(),
+            entry(Vec::new(), vec![cash(Decimal::ONE)]).check(),
             Err(LedgerError::Unbalanced)
         );
         let fine = Decimal::new(1, 10);
-        assert!(entry(vec![posting(fine), posting(-fine)]).check().is_err());
+        let entry = entry(Vec::new(), vec![cash(fine), posting(LedgerAccount::Tax, -fine)]);
+        assert!(entry.check().is_err());
     }
 
     #[test]
-    fn a_top_up_credits_the_wallet() {
-        let entry = entry(top_up_postings(Decimal::from(50)));
-        assert_eq!(entry.amount_on(LedgerAccount::Wallet), Decimal::from(50));
-        assert_eq!(entry.check(), Ok(()));
-    }
-
-    proptest! {
-        #[test]
-        fn usage_entries_balance_and_carry_margin(first in 0_i64..10_000_000, second in 0_i64..10_000_000, multiplier in 1_i64..99_999) {
-            let plan = plan(&money::to_text(Decimal::new(multiplier, 4)), &[], None);
-            let mut sheet = DaySheet::empty(date(2026, 11, 1));
-            let mut wallet = Decimal::ZERO;
-            let mut payable = Decimal::ZERO;
-            for (as_of, cost) in [(1, first), (2, second)] {
-                let Some(change) = rate_day(&sheet, &usage(as_of, &[("sms-outbound", cost)]), &plan) else { continue };
-                let entry = entry(usage_postings(&change.lines).unwrap());
-                prop_assert_eq!(entry.check(), Ok(()));
-                wallet += entry.amount_on(LedgerAccount::Wallet);
-                payable += entry.amount_on(LedgerAccount::PayableTwilio);
-                sheet = change.sheet;
-            }
-            prop_assert_eq!(-wallet, sheet.charge());
-            prop_assert_eq!(payable, sheet.cost());
-        }
+    fn an_entry_whose_lots_and_postings_differ_is_refused() {
+        let moves = vec![Part {
+            lot: LotTag::paid(1),
+            amount: Decimal::from(50),
+        }];
+        let right = postings(&moves, &[(LedgerAccount::Cash, Decimal::from(-50))]);
+        assert_eq!(entry(moves.clone(), right.clone()).check(), Ok(()));
+        assert_eq!(
+            entry(Vec::new(), right).check(),
+            Err(LedgerError::LotsDiffer)
+        );
+        assert_eq!(
+            entry(moves, Vec::new()).check(),
+            Err(LedgerError::LotsDiffer)
+        );
     }
 }

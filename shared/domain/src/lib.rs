@@ -3,15 +3,27 @@
 pub mod ids;
 pub mod money;
 
-pub mod usage;
+pub mod category;
+
+pub mod numbering;
+
+pub mod period;
 
 pub mod plan;
 
+pub mod detail;
+
+pub mod usage;
+
 pub mod rating;
+
+pub mod lots;
 
 pub mod ledger;
 
 pub mod wallet;
+
+pub mod booking;
 
 pub mod standing;
 

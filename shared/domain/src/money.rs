@@ -13,6 +13,12 @@ use serde::{Deserialize, Serialize};
 pub const LEDGER_SCALE: u32 = 9;
 /// Decimals a cost from Twilio may carry (five are usual).
 pub const COST_SCALE_MAX: u32 = 10;
+/// Quantities of usage stay below this.
+pub const QUANTITY_MAX: i64 = 10_000_000_000;
+/// Decimals a quantity may carry.
+pub const QUANTITY_SCALE_MAX: u32 = 6;
+/// Units that `cut` hands out at most: far more than shares can lack.
+const ROUNDS_MAX: usize = 100_000;
 /// A single cost or charge stays below this many currency units; more is a fault, not a sale.
 pub const AMOUNT_MAX: i64 = 1_000_000_000;
 /// Balances and totals stay below this, so that nine decimals always fit.
@@ -166,6 +172,65 @@ pub fn check_amount(value: Decimal) -> Result<(), MoneyError> {
     Ok(())
 }
 
+/// Holds a quantity against the bounds that keep price times quantity exact.
+pub fn check_quantity(value: Decimal) -> Result<(), MoneyError> {
+    if value.abs() >= Decimal::from(QUANTITY_MAX) {
+        return Err(MoneyError::OutOfRange);
+    }
+    if value.normalize().scale() > QUANTITY_SCALE_MAX {
+        return Err(MoneyError::TooPrecise);
+    }
+    Ok(())
+}
+
+/// Cuts a total into shares by weight that add up to it, at a scale: each share is cut towards zero, and the
+/// missing units go one by one to the largest remainders, of equals to the earlier. Without any weight
+/// everything falls to the first.
+pub fn apportion(total: Decimal, weights: &[Decimal], scale: u32) -> Vec<Decimal> {
+    let sum: Decimal = weights.iter().copied().sum();
+    let mut shares = vec![Decimal::ZERO; weights.len()];
+    if sum.is_zero() || weights.iter().any(|weight| weight.is_sign_negative() && !weight.is_zero()) {
+        if let Some(first) = shares.first_mut() {
+            *first = total;
+        }
+        return shares;
+    }
+    let exact = weights.iter().map(|weight| share(total, *weight, sum));
+    cut(total, &exact.collect::<Vec<_>>(), scale)
+}
+
+/// Shows exact amounts at a coarser scale so that they add up to `total`: each is cut towards zero, and the
+/// missing units go one by one to the largest remainders, of equals to the earlier.
+pub fn cut(total: Decimal, exact: &[Decimal], scale: u32) -> Vec<Decimal> {
+    let mut shown: Vec<Decimal> = exact.iter().map(|value| value.trunc_with_scale(scale)).collect();
+    let missing = total - shown.iter().copied().sum::<Decimal>();
+    let unit = if missing.is_sign_negative() {
+        -Decimal::new(1, scale)
+    } else {
+        Decimal::new(1, scale)
+    };
+    let mut order: Vec<usize> = (0..exact.len()).collect();
+    // In the direction of what is missing; the sort keeps the earlier first among equals.
+    let remainder = |index: usize| (exact[index] - shown[index]) * unit;
+    order.sort_by_key(|index| std::cmp::Reverse(remainder(*index)));
+    let mut left = missing;
+    for index in order.into_iter().cycle().take(ROUNDS_MAX) {
+        if left.is_zero() {
+            break;
+        }
+        shown[index] += unit;
+        left -= unit;
+    }
+    shown
+}
+
+/// `total x weight / sum`, without overflow of the product.
+fn share(total: Decimal, weight: Decimal, sum: Decimal) -> Decimal {
+    total
+        .checked_mul(weight)
+        .map_or_else(|| total * (weight / sum), |product| product / sum)
+}
+
 /// Adds ledger amounts, refusing what would no longer fit exactly.
 pub fn add(left: Decimal, right: Decimal) -> Result<Decimal, MoneyError> {
     let sum = left.checked_add(right).ok_or(MoneyError::OutOfRange)?;
@@ -273,6 +338,20 @@ mod tests {
     }
 
     #[test]
+    fn shares_go_by_weight_and_missing_units_to_the_largest_remainders() {
+        let of = |total: &str, weights: &[i64]| {
+            let weights: Vec<_> = weights.iter().map(|weight| Decimal::from(*weight)).collect();
+            let shares = apportion(parse_decimal(total).unwrap(), &weights, 2);
+            shares.into_iter().map(to_text).collect::<Vec<_>>()
+        };
+        assert_eq!(of("1", &[1, 1, 1]), ["0.34", "0.33", "0.33"]);
+        assert_eq!(of("-1", &[1, 1, 1]), ["-0.34", "-0.33", "-0.33"]);
+        assert_eq!(of("0.05", &[0, 3, 1]), ["0", "0.04", "0.01"]);
+        assert_eq!(of("1", &[0, 0]), ["1", "0"]);
+        assert!(of("1", &[]).is_empty());
+    }
+
+    #[test]
     fn currencies_know_their_minor_unit() {
         assert_eq!(Currency::parse("usd"), Ok(Currency::USD));
         assert_eq!(Currency::parse("JPY").unwrap().minor_scale(), 0);
@@ -286,6 +365,17 @@ mod tests {
         fn text_round_trips(mantissa in -1_000_000_000_000_000_000_i64..1_000_000_000_000_000_000, scale in 0_u32..19) {
             let value = Decimal::new(mantissa, scale);
             prop_assert_eq!(parse_decimal(&to_text(value)), Ok(value));
+        }
+
+        #[test]
+        fn shown_amounts_add_up_and_are_never_a_unit_off(mantissas in proptest::collection::vec(-1_000_000_000_000_i64..1_000_000_000_000, 1..30)) {
+            let exact: Vec<_> = mantissas.iter().map(|mantissa| Decimal::new(*mantissa, 9)).collect();
+            let total = round(exact.iter().copied().sum(), 2);
+            let shown = cut(total, &exact, 2);
+            prop_assert_eq!(shown.iter().copied().sum::<Decimal>(), total);
+            for (shown, exact) in shown.iter().zip(&exact) {
+                prop_assert!((*shown - *exact).abs() < Decimal::new(2, 2));
+            }
         }
 
         #[test]

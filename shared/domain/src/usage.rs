@@ -1,113 +1,22 @@
 //! Usage as Twilio reports it, folded into disjoint lines that can be booked.
 //!
 //! Twilio's categories overlap (`totalprice` contains all, `sms` contains `sms-outbound`, ...). Only the
-//! disjoint leaves below are booked, and what `totalprice` holds beyond them is a line of its own, the
-//! residual: so the sum of the lines is Twilio's total, for categories that nobody has heard of too.
+//! disjoint leaves are booked, spread over the rules that they fall to, and what `totalprice` holds beyond
+//! them is a line of its own, the residual: so the sum of the lines is Twilio's total, for categories that
+//! nobody has heard of too.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 
+pub use crate::category::{Category, LEAVES, RESIDUAL, TOTAL};
+
+use crate::category::{DetailFamily, NumberType};
+use crate::detail::Item;
 use crate::money::{self, Currency, MoneyError};
-
-/// The category that holds the sum of all others.
-pub const TOTAL: &str = "totalprice";
-
-/// The line that keeps what `totalprice` holds beyond the leaves.
-pub const RESIDUAL: &str = "other";
-
-/// Categories that never contain one another (usage-record documentation; not derived from names).
-pub const LEAVES: [&str; 24] = [
-    "a2p-registration-fees",
-    "amazon-polly",
-    "answering-machine-detection",
-    "calls-client",
-    "calls-inbound",
-    "calls-outbound",
-    "calls-sip",
-    "failed-message-processing-fee",
-    "lookups",
-    "mediastorage",
-    "mms-inbound",
-    "mms-messages-carrierfees",
-    "mms-outbound",
-    "phonenumbers",
-    "recordings",
-    "recordingstorage",
-    "shortcodes",
-    "sms-inbound",
-    "sms-messages-carrierfees",
-    "sms-outbound",
-    "transcriptions",
-    "trunking-origination",
-    "trunking-termination",
-    "tts-google",
-];
-
-/// A category that lines are booked under: a leaf or the residual.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(into = "String")]
-pub struct Category(&'static str);
-
-impl Category {
-    /// The residual.
-    pub const OTHER: Self = Self(RESIDUAL);
-
-    /// The category of a line, if `name` is one; rollups and unknown names are not.
-    pub fn parse(name: &str) -> Option<Self> {
-        if name == RESIDUAL {
-            return Some(Self::OTHER);
-        }
-        LEAVES
-            .binary_search(&name)
-            .ok()
-            .map(|index| Self(LEAVES[index]))
-    }
-
-    /// Its name.
-    pub fn as_str(&self) -> &'static str {
-        self.0
-    }
-
-    /// Every category that a line can have, in name order.
-    pub fn all() -> impl Iterator<Item = Self> {
-        LEAVES.into_iter().map(Self).chain([Self::OTHER])
-    }
-}
-
-impl fmt::Display for Category {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl fmt::Debug for Category {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Category {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let unknown = || {
-            serde::de::Error::custom(format_args!(
-                "{name} is not a category that lines are booked under"
-            ))
-        };
-        Self::parse(&name).ok_or_else(unknown)
-    }
-}
-
-impl From<Category> for String {
-    fn from(category: Category) -> String {
-        category.0.to_owned()
-    }
-}
+use crate::plan::{RuleId, RuleSet, Source, Subject};
 
 /// One usage record of one day, as Twilio reported it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +45,16 @@ impl UsageRecord {
     }
 }
 
-/// Quantities and cost of one category on one day.
+/// What a line is booked under: a category, and the rule that its usage fell to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LineKey {
+    /// The category.
+    pub category: Category,
+    /// The rule.
+    pub rule: RuleId,
+}
+
+/// Quantities and cost of one line on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quantities {
     /// How many.
@@ -145,6 +63,38 @@ pub struct Quantities {
     pub usage: Decimal,
     /// What Twilio takes, in the tenant's currency, at ledger scale.
     pub cost: Decimal,
+    /// Billable seconds, where a rule charges calls by increments.
+    pub seconds: Decimal,
+}
+
+impl Quantities {
+    /// Nothing of anything.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.usage += other.usage;
+        self.cost += other.cost;
+        self.seconds += other.seconds;
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.count -= other.count;
+        self.usage -= other.usage;
+        self.cost -= other.cost;
+        self.seconds -= other.seconds;
+    }
+}
+
+/// A recorded exchange rate that a day's costs were converted with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The currency that Twilio wrote.
+    pub price_unit: Currency,
+    /// Units of the tenant's currency for one of Twilio's.
+    pub rate: Decimal,
 }
 
 /// What one day's records say, in disjoint lines.
@@ -155,9 +105,32 @@ pub struct DayUsage {
     /// The latest freshness mark among the records.
     pub as_of: Option<Timestamp>,
     /// Lines that are not zero; their costs sum to Twilio's total for the day.
-    pub lines: BTreeMap<Category, Quantities>,
+    pub lines: BTreeMap<LineKey, Quantities>,
     /// Leaves summed to more than the total: categories overlap in a way this code does not know.
     pub overlaps: bool,
+    /// Families whose single items cost more than their records say: one of them is late.
+    pub exceeds: Vec<DetailFamily>,
+    /// The rate that costs were converted with, where Twilio's currency is another.
+    pub exchange: Option<Exchange>,
+}
+
+/// What is known of a day besides Twilio's records.
+#[derive(Clone, Copy)]
+pub struct DayContext<'a> {
+    /// GMT day.
+    pub day: Date,
+    /// The tenant's currency.
+    pub currency: Currency,
+    /// The rules in force.
+    pub rules: &'a RuleSet<'a>,
+    /// Calls and messages of the day, for the families that rules ask for.
+    pub items: &'a [Item],
+    /// Was the tenant in service on the day?
+    pub in_service: bool,
+    /// Numbers that it held on the day.
+    pub numbers: u32,
+    /// Recorded rates into the tenant's currency.
+    pub rate: &'a dyn Fn(Currency) -> Option<Decimal>,
 }
 
 /// Why a day cannot be booked yet. It is held and read again, never booked in part.
@@ -168,7 +141,7 @@ pub enum DayFault {
         /// The category.
         category: String,
     },
-    /// Prices are in a currency other than the tenant's.
+    /// Prices are in a currency other than the tenant's, and no rate is recorded.
     OtherCurrency {
         /// The unit as Twilio wrote it.
         price_unit: String,
@@ -189,91 +162,267 @@ pub enum DayFault {
     },
 }
 
-/// Folds one day's records into disjoint lines.
-pub fn fold_day(
-    day: Date,
-    records: &[&UsageRecord],
-    currency: Currency,
-) -> Result<DayUsage, DayFault> {
-    let mut seen: BTreeMap<&str, &UsageRecord> = BTreeMap::new();
+/// Folds one day's records, and the single items that rules ask for, into disjoint lines.
+pub fn fold_day(context: &DayContext<'_>, records: &[&UsageRecord]) -> Result<DayUsage, DayFault> {
+    let mut seen: BTreeMap<&str, Quantities> = BTreeMap::new();
+    let mut unit = UnitSeen::default();
     for record in records.iter().copied().filter(|record| !record.is_zero()) {
-        check_record(record, currency)?;
-        if let Some(earlier) = seen.insert(&record.category, record)
-            && (earlier.price, earlier.count, earlier.usage)
-                != (record.price, record.count, record.usage)
+        let quantities = quantities_of(record, &mut unit)?;
+        if let Some(earlier) = seen.insert(&record.category, quantities)
+            && earlier != quantities
         {
             return Err(DayFault::Contradiction {
                 category: record.category.clone(),
             });
         }
     }
-    let as_of = records.iter().filter_map(|record| record.as_of).max();
-    let mut lines = BTreeMap::new();
-    let mut leaves = Decimal::ZERO;
-    for (name, record) in &seen {
-        let Some(category) = Category::parse(name).filter(|category| *category != Category::OTHER)
-        else {
-            continue;
-        };
-        let cost = cost_of(record)?;
-        leaves += cost;
-        let quantities = Quantities {
-            count: record.count.unwrap_or_default(),
-            usage: record.usage.unwrap_or_default(),
-            cost,
-        };
-        lines.insert(category, quantities);
-    }
+    let leaves = seen.iter().filter(|(name, _)| Category::leaf(name).is_some());
+    let leaves: Decimal = leaves.map(|(_, quantities)| quantities.cost).sum();
     let total = match seen.get(TOTAL) {
-        Some(record) => cost_of(record)?,
+        Some(total) => total.cost,
         // Zero rows are dropped above, so a zero total is as good as absent.
         None if records.iter().any(|record| record.category == TOTAL) || seen.is_empty() => {
             Decimal::ZERO
         }
         None => return Err(DayFault::NoTotal),
     };
-    let residual = total - leaves;
-    if !residual.is_zero() {
-        lines.insert(
-            Category::OTHER,
-            Quantities {
-                cost: residual,
-                ..Quantities::default()
-            },
-        );
+    let mut fold = Fold {
+        context,
+        lines: BTreeMap::new(),
+        exceeds: Vec::new(),
+    };
+    let sums = fold.items(&mut unit)?;
+    fold.leaves(&seen, &sums);
+    let residual = Quantities {
+        cost: total - leaves,
+        ..Quantities::default()
+    };
+    fold.put(&Category::OTHER, None, residual);
+    fold.fees();
+    let exchange = unit.exchange(context)?;
+    let mut lines = fold.lines;
+    lines.retain(|_, quantities| !quantities.is_zero());
+    if let Some(exchange) = &exchange {
+        for quantities in lines.values_mut() {
+            let cost = quantities.cost.checked_mul(exchange.rate);
+            let cost = cost.ok_or_else(|| bad(TOTAL, MoneyError::OutOfRange))?;
+            quantities.cost = money::round(cost, money::LEDGER_SCALE);
+        }
     }
     Ok(DayUsage {
-        day,
-        as_of,
+        day: context.day,
+        as_of: records.iter().filter_map(|record| record.as_of).max(),
         lines,
-        overlaps: residual < Decimal::ZERO,
+        overlaps: total < leaves,
+        exceeds: fold.exceeds,
+        exchange,
     })
 }
 
-fn check_record(record: &UsageRecord, currency: Currency) -> Result<(), DayFault> {
+/// Calls that are known by their minutes only.
+const SECONDS_OF_A_MINUTE: Decimal = Decimal::from_parts(60, 0, 0, false, 0);
+
+struct Fold<'a> {
+    context: &'a DayContext<'a>,
+    lines: BTreeMap<LineKey, Quantities>,
+    exceeds: Vec<DetailFamily>,
+}
+
+impl Fold<'_> {
+    /// Adds usage without a known number to the line of its rule.
+    fn put(
+        &mut self,
+        category: &Category,
+        number_type: Option<NumberType>,
+        mut quantities: Quantities,
+    ) {
+        if quantities.is_zero() {
+            return;
+        }
+        let subject = Subject {
+            category,
+            digits: None,
+            number_type,
+        };
+        // Only a fee that the plan does not have falls to no rule.
+        let Some(rule) = self.context.rules.best(subject) else {
+            return;
+        };
+        let key = LineKey {
+            category: category.clone(),
+            rule: rule.id.clone(),
+        };
+        if rule.model.increments().is_some() {
+            quantities.seconds = quantities.usage * SECONDS_OF_A_MINUTE;
+        }
+        self.lines.entry(key).or_default().add(quantities);
+    }
+
+    /// Puts every priced item under its rule; answers the sums by category.
+    fn items(&mut self, unit: &mut UnitSeen) -> Result<BTreeMap<Category, Quantities>, DayFault> {
+        let rules = self.context.rules;
+        let mut sums: BTreeMap<Category, Quantities> = BTreeMap::new();
+        for item in self.context.items {
+            let category = item.category();
+            let Some(price) = item.price else { continue };
+            if item.day() != self.context.day || rules.source(&category) != Source::Detail(item.family)
+            {
+                continue;
+            }
+            let mut quantities = Quantities {
+                count: Decimal::ONE,
+                usage: Decimal::from(item.units),
+                cost: cost(category.as_str(), price)?,
+                seconds: Decimal::ZERO,
+            };
+            unit.see(item.price_unit.as_deref(), price)?;
+            let subject = Subject {
+                category: &category,
+                digits: item.digits(),
+                number_type: item.number_type(),
+            };
+            let Some(rule) = rules.best(subject) else {
+                continue;
+            };
+            let key = LineKey {
+                category: category.clone(),
+                rule: rule.id.clone(),
+            };
+            sums.entry(category).or_default().add(quantities);
+            if let Some(increments) = rule.model.increments() {
+                quantities.seconds = Decimal::from(increments.billable_s(item.duration_s));
+            }
+            self.lines.entry(key).or_default().add(quantities);
+        }
+        Ok(sums)
+    }
+
+    /// Puts what the records say, beyond the single items, under the rules of their categories.
+    fn leaves(&mut self, seen: &BTreeMap<&str, Quantities>, sums: &BTreeMap<Category, Quantities>) {
+        let of = |name: &str| seen.get(name).copied().unwrap_or_default();
+        // What prices of messages hold beyond their own category: carriers' fees.
+        let mut beyond: BTreeMap<DetailFamily, Decimal> = BTreeMap::new();
+        for category in Category::all().filter(|category| *category != Category::OTHER) {
+            let record = of(category.as_str());
+            match self.context.rules.source(&category) {
+                Source::Record => self.put(&category, None, record),
+                Source::Types => {
+                    let mut rest = record;
+                    for (name, number_type) in category.types() {
+                        let part = of(name);
+                        rest.subtract(part);
+                        self.put(&category, Some(*number_type), part);
+                    }
+                    self.put(&category, None, rest);
+                }
+                Source::Detail(family) => {
+                    let mut rest = record;
+                    rest.subtract(sums.get(&category).copied().unwrap_or_default());
+                    if family.carrier_fees().is_some() {
+                        *beyond.entry(family).or_default() += rest.cost;
+                    } else {
+                        self.exceed(family, rest.cost);
+                        self.put(&category, None, rest);
+                    }
+                }
+            }
+        }
+        for (family, cost) in beyond {
+            let Some(category) = family.carrier_fees() else {
+                continue;
+            };
+            let fees = of(category.as_str());
+            self.exceed(family, fees.cost + cost);
+            let rest = Quantities {
+                cost,
+                ..Quantities::default()
+            };
+            self.put(&category, None, rest);
+        }
+    }
+
+    fn exceed(&mut self, family: DetailFamily, rest: Decimal) {
+        if rest < Decimal::ZERO && !self.exceeds.contains(&family) {
+            self.exceeds.push(family);
+        }
+    }
+
+    fn fees(&mut self) {
+        let of = |count: u32| Quantities {
+            count: Decimal::from(count),
+            usage: Decimal::from(count),
+            ..Quantities::default()
+        };
+        if self.context.in_service {
+            self.put(&Category::TENANT_FEE, None, of(1));
+        }
+        self.put(&Category::NUMBER_FEE, None, of(self.context.numbers));
+    }
+}
+
+/// The currency that a day's prices are in; several at once are refused.
+#[derive(Default)]
+struct UnitSeen(Option<Currency>);
+
+impl UnitSeen {
+    fn see(&mut self, unit: Option<&str>, price: Decimal) -> Result<(), DayFault> {
+        let Some(unit) = unit.filter(|_| !price.is_zero()) else {
+            return Ok(());
+        };
+        let other = || DayFault::OtherCurrency {
+            price_unit: unit.to_owned(),
+        };
+        let currency = Currency::parse(unit).map_err(|_| other())?;
+        match self.0 {
+            Some(known) if known != currency => Err(other()),
+            _ => {
+                self.0 = Some(currency);
+                Ok(())
+            }
+        }
+    }
+
+    fn exchange(&self, context: &DayContext<'_>) -> Result<Option<Exchange>, DayFault> {
+        let Some(price_unit) = self.0.filter(|unit| *unit != context.currency) else {
+            return Ok(None);
+        };
+        let rate = (context.rate)(price_unit).ok_or_else(|| DayFault::OtherCurrency {
+            price_unit: price_unit.code().to_owned(),
+        })?;
+        Ok(Some(Exchange { price_unit, rate }))
+    }
+}
+
+fn quantities_of(record: &UsageRecord, unit: &mut UnitSeen) -> Result<Quantities, DayFault> {
     let Some(price) = record.price else {
         return Err(DayFault::Unpriced {
             category: record.category.clone(),
         });
     };
-    if let Some(unit) = &record.price_unit
-        && !price.is_zero()
-        && Currency::parse(unit) != Ok(currency)
-    {
-        return Err(DayFault::OtherCurrency {
-            price_unit: unit.clone(),
-        });
-    }
-    Ok(())
+    unit.see(record.price_unit.as_deref(), price)?;
+    let quantity = |value: Option<Decimal>| {
+        let value = value.unwrap_or_default();
+        money::check_quantity(value).map_err(|error| bad(&record.category, error))?;
+        Ok(value)
+    };
+    Ok(Quantities {
+        count: quantity(record.count)?,
+        usage: quantity(record.usage)?,
+        cost: cost(&record.category, price)?,
+        seconds: Decimal::ZERO,
+    })
 }
 
-fn cost_of(record: &UsageRecord) -> Result<Decimal, DayFault> {
-    let price = record.price.unwrap_or_default();
-    money::check_amount(price).map_err(|error| DayFault::BadAmount {
-        category: record.category.clone(),
-        error,
-    })?;
+fn cost(category: &str, price: Decimal) -> Result<Decimal, DayFault> {
+    money::check_amount(price).map_err(|error| bad(category, error))?;
     Ok(money::round(price, money::LEDGER_SCALE))
+}
+
+fn bad(category: &str, error: MoneyError) -> DayFault {
+    DayFault::BadAmount {
+        category: category.to_owned(),
+        error,
+    }
 }
 
 /// The first day to read: yesterday's completed days may be revised for a few days, and a gap since the
@@ -286,136 +435,15 @@ pub fn window_start(completed_through: Option<Date>, today: Date, created_on: Da
 
 /// Days before today that every run reads again: Twilio revises recent days.
 pub const HOT_WINDOW_DAYS: i32 = 3;
+/// Days before today that a tenant's daily turn reads again.
+pub const WARM_WINDOW_DAYS: i32 = 14;
+/// Days before today that the month sweep reads again, and beyond which changes wait for approval.
+pub const SWEEP_WINDOW_DAYS: i32 = 95;
 
 fn days_before(day: Date, days: i32) -> Date {
     day.saturating_sub(jiff::Span::new().days(days))
 }
 
+
 #[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::money::parse_decimal;
-
-    fn record(category: &str, price: &str) -> UsageRecord {
-        UsageRecord {
-            category: category.to_owned(),
-            day: date(2026, 11, 1),
-            count: Some(Decimal::ONE),
-            usage: Some(Decimal::ONE),
-            price: Some(parse_decimal(price).unwrap()),
-            price_unit: Some("usd".to_owned()),
-            as_of: None,
-        }
-    }
-
-    fn fold(records: &[UsageRecord]) -> Result<DayUsage, DayFault> {
-        fold_day(
-            date(2026, 11, 1),
-            &records.iter().collect::<Vec<_>>(),
-            Currency::USD,
-        )
-    }
-
-    #[test]
-    fn leaves_are_sorted_so_that_lookups_find_them() {
-        assert!(LEAVES.is_sorted());
-        assert!(LEAVES.iter().all(|name| Category::parse(name).is_some()));
-        assert_eq!(Category::parse("calls"), None);
-    }
-
-    #[test]
-    fn rollups_are_not_booked_beside_their_parts() {
-        let day = fold(&[
-            record("totalprice", "3"),
-            record("sms", "3"),
-            record("sms-outbound", "2"),
-            record("sms-inbound", "1"),
-        ])
-        .unwrap();
-        assert_eq!(day.lines.len(), 2);
-        assert!(!day.overlaps);
-    }
-
-    #[test]
-    fn an_unknown_category_becomes_the_residual() {
-        let day = fold(&[
-            record("totalprice", "3.5"),
-            record("sms-outbound", "2"),
-            record("brand-new", "1.5"),
-        ])
-        .unwrap();
-        assert_eq!(
-            day.lines[&Category::OTHER].cost,
-            parse_decimal("1.5").unwrap()
-        );
-    }
-
-    #[test]
-    fn a_negative_residual_still_sums_to_the_total_and_is_flagged() {
-        let day = fold(&[record("totalprice", "1"), record("sms-outbound", "2")]).unwrap();
-        assert!(day.overlaps);
-        assert_eq!(
-            day.lines.values().map(|line| line.cost).sum::<Decimal>(),
-            Decimal::ONE
-        );
-    }
-
-    #[test]
-    fn a_day_without_price_total_or_with_another_currency_is_held() {
-        let mut unpriced = record("sms-outbound", "1");
-        unpriced.price = None;
-        assert!(matches!(
-            fold(&[record("totalprice", "1"), unpriced]),
-            Err(DayFault::Unpriced { .. })
-        ));
-        assert_eq!(fold(&[record("sms-outbound", "1")]), Err(DayFault::NoTotal));
-        let mut euro = record("totalprice", "1");
-        euro.price_unit = Some("eur".to_owned());
-        assert!(matches!(fold(&[euro]), Err(DayFault::OtherCurrency { .. })));
-        assert!(matches!(
-            fold(&[
-                record("totalprice", "1"),
-                record("sms-outbound", "1"),
-                record("sms-outbound", "2")
-            ]),
-            Err(DayFault::Contradiction { .. })
-        ));
-    }
-
-    #[test]
-    fn the_window_reaches_back_to_the_last_completed_day_but_not_before_creation() {
-        let today = date(2026, 11, 20);
-        assert_eq!(
-            window_start(Some(date(2026, 11, 19)), today, date(2026, 1, 1)),
-            date(2026, 11, 17)
-        );
-        assert_eq!(
-            window_start(Some(date(2026, 11, 10)), today, date(2026, 1, 1)),
-            date(2026, 11, 10)
-        );
-        assert_eq!(
-            window_start(None, today, date(2026, 11, 19)),
-            date(2026, 11, 19)
-        );
-        assert_eq!(
-            window_start(None, today, date(2026, 11, 2)),
-            date(2026, 11, 2)
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn lines_always_sum_to_twilios_total(total in 0_i64..1_000_000, parts in proptest::collection::vec((0_usize..24, 1_i64..100_000), 0..24)) {
-            let mut records: BTreeMap<String, UsageRecord> = parts.iter()
-                .map(|(leaf, price)| (LEAVES[*leaf].to_owned(), record(LEAVES[*leaf], &money::to_text(Decimal::new(*price, 5)))))
-                .collect();
-            records.insert(TOTAL.to_owned(), record(TOTAL, &money::to_text(Decimal::new(total, 5))));
-            let records: Vec<_> = records.into_values().collect();
-            let day = fold(&records).unwrap();
-            prop_assert_eq!(day.lines.values().map(|line| line.cost).sum::<Decimal>(), Decimal::new(total, 5));
-        }
-    }
-}
+pub(crate) mod tests;

@@ -1,13 +1,16 @@
-//! A tenant's wallet: the balance that the entries sum to, and the standing that follows from it.
+//! A tenant's wallet: its lots, the sums of its accounts, and the standing that follows from its balance.
 //!
-//! It is a projection kept beside the entries and written with them in one transaction, conditional on
-//! `seq`; folding the entries must give the same wallet at any time.
+//! It is a projection kept beside the entries and written with them in one transaction, conditional on its
+//! revision; folding the entries must give the same wallet at any time.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::ledger::{Entry, LedgerAccount, LedgerError};
+use crate::lots::Funds;
 use crate::money::{self, Currency, MoneyError};
 use crate::standing::{self, Occasion, Standing, StandingPolicy};
 
@@ -20,14 +23,10 @@ pub struct Wallet {
     pub seq: u64,
     /// Hash of the last entry: the head of the chain.
     pub head: String,
-    /// Sum of the wallet postings.
-    pub balance: Decimal,
-    /// Charged so far.
-    pub charged: Decimal,
-    /// Twilio's cost so far.
-    pub cost: Decimal,
-    /// Paid in so far.
-    pub paid_in: Decimal,
+    /// Lots and overdraft.
+    pub funds: Funds,
+    /// Sum of the postings of each account; those that are zero are left out.
+    pub accounts: BTreeMap<LedgerAccount, Decimal>,
     /// How the tenant stands.
     pub standing: Standing,
     /// Grows whenever `standing` changes; the suspension decision is conditional on it.
@@ -54,10 +53,8 @@ impl Wallet {
             currency,
             seq: 0,
             head: String::new(),
-            balance: Decimal::ZERO,
-            charged: Decimal::ZERO,
-            cost: Decimal::ZERO,
-            paid_in: Decimal::ZERO,
+            funds: Funds::default(),
+            accounts: BTreeMap::new(),
             standing: Standing::Low,
             standing_ver: 1,
             completed_through: None,
@@ -77,14 +74,42 @@ impl Wallet {
         if entry.currency != self.currency {
             return Err(MoneyError::CurrencyMismatch.into());
         }
-        Ok(Self {
+        let mut next = Self {
             seq: entry.seq,
-            balance: money::add(self.balance, entry.amount_on(LedgerAccount::Wallet))?,
-            charged: money::add(self.charged, entry.amount_on(LedgerAccount::Revenue))?,
-            cost: money::add(self.cost, entry.amount_on(LedgerAccount::PayableTwilio))?,
-            paid_in: money::add(self.paid_in, -entry.amount_on(LedgerAccount::Cash))?,
             ..self.clone()
-        })
+        };
+        next.funds.apply(&entry.moves);
+        for posting in &entry.postings {
+            let sum = next.accounts.entry(posting.account).or_default();
+            *sum = money::add(*sum, posting.amount)?;
+        }
+        next.accounts.retain(|_, sum| !sum.is_zero());
+        Ok(next)
+    }
+
+    /// Sum of an account's postings.
+    pub fn account(&self, account: LedgerAccount) -> Decimal {
+        self.accounts.get(&account).copied().unwrap_or_default()
+    }
+
+    /// What is left of all lots, less the overdraft.
+    pub fn balance(&self) -> Decimal {
+        self.funds.balance()
+    }
+
+    /// Charged so far.
+    pub fn charged(&self) -> Decimal {
+        self.account(LedgerAccount::Revenue)
+    }
+
+    /// Twilio's cost so far.
+    pub fn cost(&self) -> Decimal {
+        self.account(LedgerAccount::PayableTwilio)
+    }
+
+    /// Paid in so far, less what was paid back.
+    pub fn paid_in(&self) -> Decimal {
+        -self.account(LedgerAccount::Cash)
     }
 
     /// Evaluates the standing at `now`.
@@ -95,7 +120,7 @@ impl Wallet {
         now: Timestamp,
     ) -> WalletChange {
         let before = self.standing;
-        self.standing = standing::evaluate(before, self.balance, policy, occasion, now);
+        self.standing = standing::evaluate(before, self.balance(), policy, occasion, now);
         let changed = self.standing != before;
         if changed {
             self.standing_ver += 1;
@@ -108,7 +133,7 @@ impl Wallet {
 
     /// When time alone could change the standing.
     pub fn next_action_at(&self, policy: &StandingPolicy) -> Option<Timestamp> {
-        self.standing.next_action_at(self.balance, policy)
+        self.standing.next_action_at(self.balance(), policy)
     }
 }
 
@@ -125,9 +150,14 @@ pub fn fold(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{EntryKind, top_up_postings};
+    use crate::ledger::{EntryKind, postings};
+    use crate::lots::LotTag;
 
     fn top_up(seq: u64, amount: i64) -> Entry {
+        let amount = Decimal::from(amount);
+        let mut funds = Funds::default();
+        funds.pay_in(amount, LotTag::paid(seq));
+        let moves = funds.moves_since(&Funds::default());
         Entry {
             seq,
             kind: EntryKind::TopUp,
@@ -135,19 +165,23 @@ mod tests {
             reason: "test".into(),
             at: Timestamp::UNIX_EPOCH,
             currency: Currency::USD,
-            postings: top_up_postings(Decimal::from(amount)),
+            postings: postings(&moves, &[(LedgerAccount::Cash, -amount)]),
+            moves,
             lines: Vec::new(),
+            periods: Vec::new(),
+            statement: None,
             natural_key: None,
         }
     }
 
     #[test]
     fn a_wallet_is_the_fold_of_its_entries() {
-        let wallet = fold(Currency::USD, [top_up(1, 20), top_up(2, -5)]).unwrap();
+        let wallet = fold(Currency::USD, [top_up(1, 20), top_up(2, 5)]).unwrap();
         assert_eq!(
-            (wallet.balance, wallet.paid_in, wallet.seq),
-            (Decimal::from(15), Decimal::from(15), 2)
+            (wallet.balance(), wallet.paid_in(), wallet.seq),
+            (Decimal::from(25), Decimal::from(25), 2)
         );
+        assert_eq!(wallet.funds.lots().len(), 2);
     }
 
     #[test]
