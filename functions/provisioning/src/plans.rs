@@ -7,7 +7,7 @@ use axum::extract::State;
 use domain::Decimal;
 use domain::ids::PlanId;
 use domain::money::{self, Currency, parse_decimal};
-use domain::plan::{PlanError, PlanRef, PricePlan};
+use domain::plan::{Payment, PlanError, PlanRef, PricePlan, Rule, TenantDefaults};
 use domain::standing::StandingPolicy;
 use domain::usage::Category;
 use http::StatusCode;
@@ -32,12 +32,26 @@ pub struct NewPlan {
     plan_id: Option<String>,
     name: String,
     currency: String,
-    default_multiplier: String,
+    default_multiplier: Option<String>,
+    /// Multipliers by category: short for rules named after them.
     #[serde(default)]
     multipliers: BTreeMap<String, String>,
+    #[serde(default)]
+    rules: Vec<Rule>,
     margin_floor: Option<String>,
     #[serde(default)]
+    payment: Payment,
+    #[serde(default = "due_days_default")]
+    due_days: u16,
+    #[serde(default)]
     standing: StandingPolicy,
+    #[serde(default)]
+    defaults: TenantDefaults,
+}
+
+/// Days to pay where a plan says nothing.
+fn due_days_default() -> u16 {
+    14
 }
 
 /// Which plan versions to list.
@@ -54,10 +68,13 @@ struct PlanView {
     version: u32,
     name: String,
     currency: &'static str,
-    default_multiplier: String,
-    multipliers: BTreeMap<&'static str, String>,
+    default_multiplier: Option<String>,
+    rules: Vec<Rule>,
     margin_floor: Option<String>,
+    payment: Payment,
+    due_days: u16,
     standing: StandingPolicy,
+    defaults: TenantDefaults,
 }
 
 impl From<&PricePlan> for PlanView {
@@ -67,14 +84,13 @@ impl From<&PricePlan> for PlanView {
             version: plan.reference.version,
             name: plan.name.clone(),
             currency: plan.currency.code(),
-            default_multiplier: money::to_text(plan.default_multiplier),
-            multipliers: plan
-                .multipliers
-                .iter()
-                .map(|(category, value)| (category.as_str(), money::to_text(*value)))
-                .collect(),
+            default_multiplier: plan.default_multiplier.map(money::to_text),
+            rules: plan.rules.clone(),
             margin_floor: plan.margin_floor.map(money::to_text),
+            payment: plan.payment,
+            due_days: plan.due_days,
             standing: plan.standing.clone(),
+            defaults: plan.defaults.clone(),
         }
     }
 }
@@ -116,22 +132,29 @@ fn parse(value: &NewPlan, id: PlanId) -> Result<PricePlan, Failure> {
     let decimal = |text: &str, what: &str| -> Result<Decimal, Failure> {
         parse_decimal(text).map_err(|error| Code::PLAN_INVALID.because(format!("{what}: {error}")))
     };
-    let mut multipliers = BTreeMap::new();
+    let mut rules = value.rules.clone();
     for (name, text) in &value.multipliers {
-        let category = Category::parse(name).ok_or(Code::UNKNOWN_CATEGORY)?;
-        multipliers.insert(category, decimal(text, "multiplier")?);
+        let category = Category::parse(name).filter(|category| !category.is_fee());
+        let category = category.ok_or(Code::UNKNOWN_CATEGORY)?;
+        rules.push(Rule::multiplier(category, decimal(text, "multiplier")?));
     }
+    let default = value.default_multiplier.as_deref();
     let floor = value.margin_floor.as_deref();
     let plan = PricePlan {
         reference: PlanRef { id, version: 1 },
         name: value.name.clone(),
         currency,
-        default_multiplier: decimal(&value.default_multiplier, "default_multiplier")?,
-        multipliers,
+        default_multiplier: default
+            .map(|text| decimal(text, "default_multiplier"))
+            .transpose()?,
+        rules,
         margin_floor: floor
             .map(|text| decimal(text, "margin_floor"))
             .transpose()?,
+        payment: value.payment,
+        due_days: value.due_days,
         standing: value.standing.clone(),
+        defaults: value.defaults.clone(),
     };
     plan.check().map_err(|error| match error {
         PlanError::Name => Code::NAME_INVALID.because(error.to_string()),

@@ -173,9 +173,7 @@ fn fold(records: &[UsageRecord], currency: Currency) -> Result<TwilioSide, Failu
         if record.category == TOTAL {
             has_total = true;
             side.total = price;
-        } else if let Some(leaf) =
-            Category::parse(&record.category).filter(|category| *category != Category::OTHER)
-        {
+        } else if let Some(leaf) = Category::leaf(&record.category) {
             *side.costs.entry(leaf).or_default() += price;
         }
     }
@@ -272,8 +270,8 @@ async fn sheets_of(
 
 impl LedgerSide {
     fn add(&mut self, tenant_id: TenantId, sheet: DaySheet) {
-        for (category, line) in sheet.lines {
-            *self.costs.entry(category).or_default() += line.quantities.cost;
+        for (key, line) in sheet.lines {
+            *self.costs.entry(key.category).or_default() += line.quantities.cost;
         }
         if let Some(code) = sheet.held {
             self.held.push(HeldDay {

@@ -8,7 +8,9 @@ use domain::Decimal;
 use domain::callback::{self, CallbackState};
 use domain::ids::{CallSid, ConferenceSid, MessageSid, RecordingSid, UsageTriggerSid};
 use domain::ledger::{Entry, EntryKind, LedgerAccount};
+use domain::lots::LotClass;
 use domain::money;
+use domain::plan::Origin;
 use domain::rating::DaySheet;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -79,6 +81,8 @@ pub struct EntryView {
     reference: Option<String>,
     postings: Vec<PostingView>,
     lines: Vec<LineView>,
+    period_lines: Vec<PeriodLineView>,
+    lots: Vec<LotView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,13 +95,35 @@ struct PostingView {
 struct LineView {
     day: String,
     category: &'static str,
+    rule: String,
     count: String,
     usage: String,
     observed_cost: String,
     as_of: Option<Timestamp>,
     cost: String,
     charge: String,
-    plan: PlanView,
+    /// None: an override of the tenant.
+    plan: Option<PlanView>,
+}
+
+/// A rule that is rated on the sums of a billing period.
+#[derive(Debug, Serialize)]
+struct PeriodLineView {
+    period: String,
+    rule: String,
+    plan: Option<PlanView>,
+    day: String,
+    count: String,
+    usage: String,
+    charge: String,
+}
+
+/// What a lot gained or lost; lot 0 is the overdraft.
+#[derive(Debug, Serialize)]
+struct LotView {
+    lot: u64,
+    class: LotClass,
+    amount: String,
 }
 
 impl From<&Entry> for EntryView {
@@ -108,14 +134,35 @@ impl From<&Entry> for EntryView {
         });
         let lines = entry.lines.iter().map(|line| LineView {
             day: line.day.to_string(),
-            category: line.category.as_str(),
+            category: line.key.category.as_str(),
+            rule: line.key.rule.as_str().to_owned(),
             count: money::to_text(line.observed.count),
             usage: money::to_text(line.observed.usage),
             observed_cost: money::to_text(line.observed.cost),
             as_of: line.as_of,
             cost: money::to_text(line.cost),
             charge: money::to_text(line.charge),
-            plan: PlanView::from(&line.plan),
+            plan: match &line.origin {
+                Origin::Plan(plan) => Some(PlanView::from(plan)),
+                Origin::Override => None,
+            },
+        });
+        let periods = entry.periods.iter().map(|line| PeriodLineView {
+            period: line.period.to_string(),
+            rule: line.key.rule.as_str().to_owned(),
+            plan: match &line.key.origin {
+                Origin::Plan(plan) => Some(PlanView::from(plan)),
+                Origin::Override => None,
+            },
+            day: line.day.to_string(),
+            count: money::to_text(line.sums.count),
+            usage: money::to_text(line.sums.usage),
+            charge: money::to_text(line.charge),
+        });
+        let lots = entry.moves.iter().map(|part| LotView {
+            lot: part.lot.id,
+            class: part.lot.class,
+            amount: money::to_text(part.amount),
         });
         let reference = entry.natural_key.as_deref();
         Self {
@@ -130,6 +177,8 @@ impl From<&Entry> for EntryView {
                 .map(str::to_owned),
             postings: postings.collect(),
             lines: lines.collect(),
+            period_lines: periods.collect(),
+            lots: lots.collect(),
         }
     }
 }
@@ -179,8 +228,8 @@ fn day_row(sheet: &DaySheet) -> UsageRow {
 
 fn category_rows(sheets: &[DaySheet]) -> Vec<UsageRow> {
     let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
-    for (category, line) in sheets.iter().flat_map(|sheet| &sheet.lines) {
-        let sum = sums.entry(category.as_str()).or_default();
+    for (key, line) in sheets.iter().flat_map(|sheet| &sheet.lines) {
+        let sum = sums.entry(key.category.as_str()).or_default();
         sum.count += line.quantities.count;
         sum.usage += line.quantities.usage;
         sum.cost += line.quantities.cost;
@@ -280,8 +329,9 @@ fn state(fields: &BTreeMap<String, String>) -> Option<CallbackState> {
 
 #[cfg(test)]
 mod tests {
+    use domain::plan::RuleId;
     use domain::rating::SheetLine;
-    use domain::usage::{Category, Quantities};
+    use domain::usage::{Category, LineKey, Quantities};
 
     use super::*;
 
@@ -289,7 +339,10 @@ mod tests {
     fn categories_sum_over_days() {
         let sheet = |day: &str, cost| DaySheet {
             lines: BTreeMap::from([(
-                Category::OTHER,
+                LineKey {
+                    category: Category::OTHER,
+                    rule: RuleId::default_rule(),
+                },
                 SheetLine {
                     quantities: Quantities {
                         cost: Decimal::new(cost, 4),

@@ -199,7 +199,10 @@ impl Saga<'_> {
             at: now,
             currency: tenant.currency,
             postings: Vec::new(),
+            moves: Vec::new(),
             lines: Vec::new(),
+            periods: Vec::new(),
+            statement: None,
             natural_key: None,
         };
         let wallet = Wallet::new(tenant.currency)
@@ -221,6 +224,7 @@ impl Saga<'_> {
         let mut next = Tenant {
             lifecycle: Lifecycle::Active,
             step: Step::Done,
+            activated_at: tenant.activated_at.or(Some(now)),
             create_sent_at: None,
             next_action_at: suspended.then_some(now),
             ..tenant.clone()

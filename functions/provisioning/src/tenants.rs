@@ -11,7 +11,8 @@ use domain::ids::{PlanId, TenantId};
 use domain::plan::{PlanRef, PricePlan};
 use domain::provisioning::Step;
 use domain::tenant::{
-    Lease, Lifecycle, PlanAssignment, Tenant, check_external_id, check_name, friendly_name,
+    BillingProfile, Lease, Lifecycle, PlanAssignment, Tenant, check_external_id, check_name,
+    friendly_name,
 };
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
@@ -199,6 +200,8 @@ fn acceptance(
             from: day_of(now),
             plan: plan.reference.clone(),
         }],
+        overrides: Vec::new(),
+        billing: BillingProfile::from(&plan.defaults),
         lifecycle: Lifecycle::Provisioning,
         holds: std::collections::BTreeMap::new(),
         twilio_status: None,
@@ -217,6 +220,8 @@ fn acceptance(
         audit_seq: 0,
         audit_head: String::new(),
         created_at: now,
+        activated_at: None,
+        closed_at: None,
         id: id.clone(),
     };
     let fact = Fact::TenantRequested {

@@ -12,7 +12,8 @@ use axum::response::Response;
 use domain::Decimal;
 use domain::event::Fact;
 use domain::ids::TenantId;
-use domain::ledger::{Entry, EntryKind, LedgerAccount, top_up_postings};
+use domain::ledger::{Entry, EntryKind, LedgerAccount, postings};
+use domain::lots::LotTag;
 use domain::money::{self, Currency};
 use domain::standing::Occasion;
 use domain::tenant::{Tenant, check_external_id};
@@ -116,6 +117,9 @@ async fn decide(
 ) -> Result<Payment, Failure> {
     let now = app.host.now();
     let policy = app.plan_in_force(tenant).await?.standing;
+    let mut funds = wallet.funds.clone();
+    funds.pay_in(amount, LotTag::paid(wallet.seq + 1));
+    let moves = funds.moves_since(&wallet.funds);
     let entry = Entry {
         seq: wallet.seq + 1,
         kind: EntryKind::TopUp,
@@ -123,8 +127,11 @@ async fn decide(
         reason: asked.reason.clone(),
         at: now,
         currency: tenant.currency,
-        postings: top_up_postings(amount),
+        postings: postings(&moves, &[(LedgerAccount::Cash, -amount)]),
+        moves,
         lines: Vec::new(),
+        periods: Vec::new(),
+        statement: None,
         natural_key: Some(asked.natural_key.clone()),
     };
     let posted = wallet
@@ -134,7 +141,7 @@ async fn decide(
     let cause = &asked.caller.request_id;
     let paid = Fact::WalletToppedUp {
         amount,
-        balance: change.wallet.balance,
+        balance: change.wallet.balance(),
     };
     let mut events = vec![app.event(&tenant.id, entry.seq, cause, paid)];
     if let Some(before) = change.standing_before {
@@ -165,7 +172,7 @@ async fn already_booked(app: &App, asked: &Asked<'_>, amount: Decimal) -> Answer
         .booked_payment(&asked.tenant, &asked.natural_key)
         .await?
         .ok_or_else(|| internal("a booked payment has no entry"))?;
-    if entry.amount_on(LedgerAccount::Wallet) != amount {
+    if -entry.amount_on(LedgerAccount::Cash) != amount {
         return Err(Code::REFERENCE_TAKEN.into());
     }
     let wallet = app.store.wallet(&asked.tenant).await?;
@@ -179,7 +186,7 @@ async fn already_booked(app: &App, asked: &Asked<'_>, amount: Decimal) -> Answer
 fn booked(status: StatusCode, entry: &Entry, wallet: &Wallet) -> Response {
     let body = json!({
         "entry": EntryView::from(entry),
-        "balance": money::to_text(wallet.balance),
+        "balance": money::to_text(wallet.balance()),
         "standing": StandingView::from(wallet.standing),
     });
     view::json(status, &body)

@@ -148,9 +148,9 @@ impl TenantView {
             plan: tenant.plan_on(crate::app::day_of(now)).map(PlanView::from),
             holds: holds(tenant),
             standing: wallet.map(|wallet| wallet.standing.into()),
-            balance: amount(|wallet| wallet.balance),
-            charged: amount(|wallet| wallet.charged),
-            cost: amount(|wallet| wallet.cost),
+            balance: amount(Wallet::balance),
+            charged: amount(Wallet::charged),
+            cost: amount(Wallet::cost),
             steps: steps(tenant),
             next_action_at: tenant.next_action_at,
             failure: tenant.failure.clone(),
@@ -213,7 +213,7 @@ pub fn standing_changed(before: Standing, wallet: &Wallet) -> Fact {
     Fact::StandingChanged {
         from: before.name().to_owned(),
         to: wallet.standing.name().to_owned(),
-        balance: wallet.balance,
+        balance: wallet.balance(),
     }
 }
 

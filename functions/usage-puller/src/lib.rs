@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod decide;
 mod pull;
 
 use std::collections::HashMap;

@@ -5,10 +5,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use aws::{Command, CommitError, SecretError, StoreError, UsageRead};
+use domain::booking::{Decision, Observation, decide, follows};
 use domain::ids::{AccountSid, EventId, TenantId};
 use domain::ledger::LedgerError;
-use domain::plan::{PlanRef, PricePlan};
-use domain::rating::DaySheet;
+use domain::period::BillingCalendar;
+use domain::plan::{PlanRef, PricePlan, RuleSet};
+use domain::rating::{DaySheet, PeriodSheet};
 use domain::standing::Standing;
 use domain::tenant::{Lifecycle, Tenant};
 use domain::usage::{UsageRecord, window_start};
@@ -18,7 +20,6 @@ use jiff::tz::TimeZone;
 use twilio::{Credentials, MainCredentials, UsageQuery, UsageSpan};
 
 use crate::Function;
-use crate::decide::{Decision, Observation, decide, follows};
 
 /// Decisions made again after a lost race.
 const TRIES_MAX: u32 = 5;
@@ -46,6 +47,7 @@ pub(crate) enum Outcome {
 struct Run<'a> {
     command: &'a Command,
     tenant: Tenant,
+    calendar: BillingCalendar,
     plans: HashMap<PlanRef, Arc<PricePlan>>,
     /// The days read, in order; a long gap has a hole.
     window: Vec<Date>,
@@ -68,6 +70,8 @@ pub(crate) enum PullError {
     PlanMissing(PlanRef),
     #[error("the tenant has no plan")]
     NoPlan,
+    #[error("{0}")]
+    Calendar(&'static str),
     #[error("lost the race {TRIES_MAX} times")]
     Contended,
 }
@@ -80,8 +84,37 @@ impl PullError {
             Self::Twilio(error) => error.kind(),
             Self::Ledger(_) => "ledger",
             Self::PlanMissing(_) | Self::NoPlan => "plan_missing",
+            Self::Calendar(_) => "calendar",
             Self::Contended => "contended",
         }
+    }
+}
+
+impl Run<'_> {
+    /// The rules in force on each day of the window, and today.
+    fn rules(&self) -> HashMap<Date, RuleSet<'_>> {
+        let today = self.now.to_zoned(TimeZone::UTC).date();
+        let days = self.window.iter().copied().chain([today]);
+        days.filter_map(|day| {
+            let plan = self.plans.get(self.tenant.plan_on(day)?)?;
+            Some((day, RuleSet::new(plan, &self.tenant.overrides, day)))
+        })
+        .collect()
+    }
+
+    /// Billing periods whose sums the run may change.
+    fn period_starts(&self) -> Vec<Date> {
+        let rules = self.rules();
+        let mut rules = rules.values().flat_map(RuleSet::rules);
+        if !rules.any(|rule| rule.model.is_of_period()) {
+            return Vec::new();
+        }
+        let days = self.window.iter();
+        let mut starts: Vec<Date> = days
+            .map(|day| self.calendar.period_of(*day).start)
+            .collect();
+        starts.dedup();
+        starts
     }
 }
 
@@ -112,6 +145,7 @@ impl Function {
         let run = Run {
             command,
             plans: self.plans_of(&tenant, &window, today).await?,
+            calendar: tenant.billing.calendar().map_err(PullError::Calendar)?,
             tenant,
             window,
             records,
@@ -127,6 +161,7 @@ impl Function {
     /// Decides and writes, again and again while others write first.
     async fn book(&self, run: &Run<'_>, mut read: UsageRead) -> Result<Outcome, PullError> {
         let tenant_id = &run.command.tenant_id;
+        let starts = run.period_starts();
         let mut is_marked = false;
         for attempt in 0..TRIES_MAX {
             if attempt > 0 {
@@ -136,7 +171,8 @@ impl Function {
             let Some(wallet) = &read.wallet else {
                 return Ok(Outcome::NotInService);
             };
-            let decision = self.decide(run, wallet, &read.sheets)?;
+            let periods = self.store.period_sheets(tenant_id, &starts).await?;
+            let decision = self.decide(run, wallet, &read.sheets, &periods)?;
             log_alarms(tenant_id, run, &decision);
             // Before the books: a run that is cut off in between is followed by one too many, not by none.
             if !is_marked && comes_again(run, wallet, &decision) {
@@ -259,22 +295,28 @@ impl Function {
         run: &Run<'_>,
         wallet: &Wallet,
         sheets: &[DaySheet],
-    ) -> Result<Decision, LedgerError> {
-        let plan_on = |day: Date| {
-            let reference = run.tenant.plan_on(day)?;
-            run.plans.get(reference).map(Arc::as_ref)
-        };
+        periods: &[PeriodSheet],
+    ) -> Result<Decision, PullError> {
+        let rules = run.rules();
         let observation = Observation {
             tenant: &run.tenant.id,
             wallet,
             sheets,
+            periods,
             days: &run.window,
             records: &run.records,
-            plans: &plan_on,
+            items: &[],
+            rules: &|day| rules.get(&day),
+            calendar: &run.calendar,
+            in_service: &|day| run.tenant.in_service_on(day),
+            numbers: &|_| 0,
+            rate: &|_, _| None,
+            approved_from: None,
             cause: &run.command.cause,
             now: run.now,
         };
-        decide(&observation, &|| EventId::from_ulid(self.host.ulid()))
+        let decision = decide(&observation, &|| EventId::from_ulid(self.host.ulid()))?;
+        Ok(decision)
     }
 
     async fn write(&self, tenant_id: &TenantId, decision: &Decision) -> Result<(), CommitError> {

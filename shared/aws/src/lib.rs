@@ -19,6 +19,7 @@ mod table {
     pub mod ledger;
     pub mod outbox;
     pub mod tenants;
+    pub mod text;
     pub mod usage;
 }
 
@@ -40,7 +41,7 @@ mod tokens;
 pub use bus::{Bus, PUT_EVENTS_MAX, Publication};
 pub use error::{CommitError, StoreError};
 pub use names::Names;
-pub use operation::billing::{Payment, UsageBooking, UsageRead};
+pub use operation::billing::{Payment, UsageRead};
 pub use operation::provisioning::{Acceptance, Activation};
 pub use operation::suspension::HoldWrite;
 pub use queues::{Command, Queue, Queues};

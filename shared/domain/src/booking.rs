@@ -206,11 +206,14 @@ fn day_changes(observation: &Observation<'_>, decision: &mut Decision) -> Vec<Da
     changes
 }
 
-/// Is the day so old that a change of it waits for approval?
+/// Is it a revision of a day so old that it waits for approval? A day that was never read complete is none.
 fn is_late(observation: &Observation<'_>, day: Date) -> bool {
     let today = crate::period::day_of(observation.now);
     let oldest = today.saturating_sub(jiff::Span::new().days(SWEEP_WINDOW_DAYS));
-    day < oldest && observation.approved_from.is_none_or(|from| day < from)
+    let known = observation.wallet.completed_through;
+    day < oldest
+        && known.is_some_and(|known| day <= known)
+        && observation.approved_from.is_none_or(|from| day < from)
 }
 
 /// The stable code of a held day.

@@ -282,8 +282,14 @@ impl Category {
     /// What `usage` counts in it, for people.
     pub fn usage_unit(&self) -> &'static str {
         match self.0 {
-            "calls-inbound" | "calls-outbound" | "calls-client" | "calls-sip" | "recordings"
-            | "transcriptions" | "trunking-origination" | "trunking-termination" => "minutes",
+            "calls-inbound"
+            | "calls-outbound"
+            | "calls-client"
+            | "calls-sip"
+            | "recordings"
+            | "transcriptions"
+            | "trunking-origination"
+            | "trunking-termination" => "minutes",
             "sms-inbound" | "sms-outbound" | "sms-messages-carrierfees" => "segments",
             "mms-inbound" | "mms-outbound" | "mms-messages-carrierfees" => "messages",
             "phonenumbers" | "shortcodes" => "numbers",

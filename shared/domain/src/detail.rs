@@ -83,7 +83,12 @@ pub(crate) mod tests {
     use super::*;
 
     /// An outbound item on a day of March 2026.
-    pub(crate) fn item(family: DetailFamily, to: &str, duration_s: u64, price: Option<i64>) -> Item {
+    pub(crate) fn item(
+        family: DetailFamily,
+        to: &str,
+        duration_s: u64,
+        price: Option<i64>,
+    ) -> Item {
         Item {
             sid: format!("{to}-{duration_s}"),
             family,

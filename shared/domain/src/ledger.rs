@@ -271,7 +271,10 @@ mod tests {
             Err(LedgerError::Unbalanced)
         );
         let fine = Decimal::new(1, 10);
-        let entry = entry(Vec::new(), vec![cash(fine), posting(LedgerAccount::Tax, -fine)]);
+        let entry = entry(
+            Vec::new(),
+            vec![cash(fine), posting(LedgerAccount::Tax, -fine)],
+        );
         assert!(entry.check().is_err());
     }
 

@@ -387,7 +387,10 @@ mod tests {
     }
 
     fn parts(parts: &[Part]) -> Vec<(u64, Decimal)> {
-        parts.iter().map(|part| (part.lot.id, part.amount)).collect()
+        parts
+            .iter()
+            .map(|part| (part.lot.id, part.amount))
+            .collect()
     }
 
     fn dec(value: i64) -> Decimal {
@@ -408,7 +411,13 @@ mod tests {
         let paid = funds.spend(dec(45), at(0));
         assert_eq!(
             parts(&paid),
-            [(4, dec(10)), (3, dec(10)), (2, dec(10)), (1, dec(10)), (0, dec(5))]
+            [
+                (4, dec(10)),
+                (3, dec(10)),
+                (2, dec(10)),
+                (1, dec(10)),
+                (0, dec(5))
+            ]
         );
         assert_eq!(funds.balance(), dec(-5));
     }
@@ -440,7 +449,11 @@ mod tests {
         funds.give_back(dec(7), &mut paid, 9);
         assert_eq!(parts(&paid), [(1, dec(3))]);
         assert_eq!(funds.overdraft(), Decimal::ZERO);
-        let left: Vec<_> = funds.lots().iter().map(|lot| (lot.tag.id, lot.remaining)).collect();
+        let left: Vec<_> = funds
+            .lots()
+            .iter()
+            .map(|lot| (lot.tag.id, lot.remaining))
+            .collect();
         assert_eq!(left, [(1, dec(1)), (2, dec(4))]);
     }
 
@@ -451,7 +464,13 @@ mod tests {
         funds.pay_in(dec(3), LotTag::paid(2));
         funds.give_back(dec(4), &mut paid, 3);
         assert_eq!(funds.overdraft(), Decimal::ZERO);
-        assert_eq!(funds.lots(), [Lot { tag: LotTag::paid(3), remaining: dec(2) }]);
+        assert_eq!(
+            funds.lots(),
+            [Lot {
+                tag: LotTag::paid(3),
+                remaining: dec(2)
+            }]
+        );
     }
 
     #[test]

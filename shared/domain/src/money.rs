@@ -189,7 +189,11 @@ pub fn check_quantity(value: Decimal) -> Result<(), MoneyError> {
 pub fn apportion(total: Decimal, weights: &[Decimal], scale: u32) -> Vec<Decimal> {
     let sum: Decimal = weights.iter().copied().sum();
     let mut shares = vec![Decimal::ZERO; weights.len()];
-    if sum.is_zero() || weights.iter().any(|weight| weight.is_sign_negative() && !weight.is_zero()) {
+    if sum.is_zero()
+        || weights
+            .iter()
+            .any(|weight| weight.is_sign_negative() && !weight.is_zero())
+    {
         if let Some(first) = shares.first_mut() {
             *first = total;
         }
@@ -202,7 +206,10 @@ pub fn apportion(total: Decimal, weights: &[Decimal], scale: u32) -> Vec<Decimal
 /// Shows exact amounts at a coarser scale so that they add up to `total`: each is cut towards zero, and the
 /// missing units go one by one to the largest remainders, of equals to the earlier.
 pub fn cut(total: Decimal, exact: &[Decimal], scale: u32) -> Vec<Decimal> {
-    let mut shown: Vec<Decimal> = exact.iter().map(|value| value.trunc_with_scale(scale)).collect();
+    let mut shown: Vec<Decimal> = exact
+        .iter()
+        .map(|value| value.trunc_with_scale(scale))
+        .collect();
     let missing = total - shown.iter().copied().sum::<Decimal>();
     let unit = if missing.is_sign_negative() {
         -Decimal::new(1, scale)
@@ -340,7 +347,10 @@ mod tests {
     #[test]
     fn shares_go_by_weight_and_missing_units_to_the_largest_remainders() {
         let of = |total: &str, weights: &[i64]| {
-            let weights: Vec<_> = weights.iter().map(|weight| Decimal::from(*weight)).collect();
+            let weights: Vec<_> = weights
+                .iter()
+                .map(|weight| Decimal::from(*weight))
+                .collect();
             let shares = apportion(parse_decimal(total).unwrap(), &weights, 2);
             shares.into_iter().map(to_text).collect::<Vec<_>>()
         };

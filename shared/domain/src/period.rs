@@ -160,17 +160,22 @@ impl BillingCalendar {
         let Ok(later) = later else {
             return Timestamp::MAX;
         };
-        let after = later.timestamp().saturating_add(jiff::SignedDuration::from_nanos(1));
-        let transition = self.time_zone.preceding(after.unwrap_or(later.timestamp())).next();
+        let after = later
+            .timestamp()
+            .saturating_add(jiff::SignedDuration::from_nanos(1));
+        let transition = self
+            .time_zone
+            .preceding(after.unwrap_or(later.timestamp()))
+            .next();
         transition.map_or(later.timestamp(), |transition| transition.timestamp())
     }
 }
 
 fn zone(name: &str) -> Result<TimeZone, &'static str> {
     // `get` would take a POSIX rule or a local file for a name.
-    let known = name.bytes().all(|byte| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+')
-    });
+    let known = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+'));
     if !known || name.len() > 64 {
         return Err("time_zone is no IANA time zone");
     }
@@ -193,9 +198,8 @@ pub fn check_billing_day(day: i8) -> Result<(), &'static str> {
 
 /// Is it a share that statements can be taxed with?
 pub fn check_tax_rate(rate: Decimal) -> Result<(), &'static str> {
-    let fits = rate >= Decimal::ZERO
-        && rate <= Decimal::ONE
-        && rate.normalize().scale() <= TAX_SCALE_MAX;
+    let fits =
+        rate >= Decimal::ZERO && rate <= Decimal::ONE && rate.normalize().scale() <= TAX_SCALE_MAX;
     if fits {
         Ok(())
     } else {
@@ -229,7 +233,10 @@ mod tests {
     #[test]
     fn a_period_runs_between_midnights_of_the_tenants_zone() {
         let march = calendar("America/New_York", 1).period_of(date(2026, 3, 15));
-        assert_eq!((march.start, march.end), (date(2026, 3, 1), date(2026, 4, 1)));
+        assert_eq!(
+            (march.start, march.end),
+            (date(2026, 3, 1), date(2026, 4, 1))
+        );
         // Clocks went forward in between.
         assert_eq!(march.from, at("2026-03-01T05:00:00Z"));
         assert_eq!(march.until, at("2026-04-01T04:00:00Z"));
@@ -237,15 +244,26 @@ mod tests {
             (march.first_day, march.last_day, march.days()),
             (date(2026, 3, 1), date(2026, 3, 31), 31)
         );
-        assert_eq!(calendar("Asia/Kolkata", 1).period_of(date(2026, 3, 1)).start, date(2026, 3, 1));
+        assert_eq!(
+            calendar("Asia/Kolkata", 1)
+                .period_of(date(2026, 3, 1))
+                .start,
+            date(2026, 3, 1)
+        );
     }
 
     #[test]
     fn the_thirty_first_is_the_last_day_of_a_shorter_month() {
         let calendar = calendar("UTC", 31);
         let period = calendar.period_of(date(2026, 2, 28));
-        assert_eq!((period.start, period.end), (date(2026, 2, 28), date(2026, 3, 31)));
-        assert_eq!(calendar.period_of(date(2026, 2, 27)).start, date(2026, 1, 31));
+        assert_eq!(
+            (period.start, period.end),
+            (date(2026, 2, 28), date(2026, 3, 31))
+        );
+        assert_eq!(
+            calendar.period_of(date(2026, 2, 27)).start,
+            date(2026, 1, 31)
+        );
         assert_eq!(calendar.after(&period).start, date(2026, 3, 31));
         assert_eq!(calendar.named(date(2026, 2, 28)), Some(period));
         assert_eq!(calendar.named(date(2026, 2, 27)), None);
@@ -269,7 +287,13 @@ mod tests {
 
     #[test]
     fn what_is_no_zone_day_or_rate_is_refused() {
-        for zone in ["", "Mars/Base", "UTC+3x", "../etc/passwd", "EST5EDT,M3.2.0,M11.1.0"] {
+        for zone in [
+            "",
+            "Mars/Base",
+            "UTC+3x",
+            "../etc/passwd",
+            "EST5EDT,M3.2.0,M11.1.0",
+        ] {
             assert!(check_time_zone(zone).is_err(), "{zone}");
         }
         assert!(check_billing_day(0).is_err() && check_billing_day(32).is_err());

@@ -7,16 +7,22 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountSid, TenantId};
 use crate::money::Currency;
-use crate::plan::PlanRef;
+use crate::period::{self, BillingCalendar};
+use crate::plan::{Override, PlanRef, TenantDefaults};
 
 /// Longest FriendlyName that Twilio accepts (its documentation: up to 64 characters).
 pub const FRIENDLY_NAME_MAX: usize = 64;
 /// Characters of a tenant's name.
 pub const NAME_MAX: usize = 100;
+/// Lines of an address.
+pub const ADDRESS_LINES_MAX: usize = 6;
+/// Overrides that a tenant may have at once or behind it.
+pub const OVERRIDES_MAX: usize = 20;
 /// Characters of an external id.
 pub const EXTERNAL_ID_MAX: usize = 64;
 
@@ -124,6 +130,62 @@ pub struct PlanAssignment {
     pub plan: PlanRef,
 }
 
+/// How a tenant is billed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillingProfile {
+    /// IANA name of the time zone that billing periods follow.
+    pub time_zone: String,
+    /// Day of the month on which a billing period begins.
+    pub billing_day: i8,
+    /// Tax on statements, as a share.
+    #[serde(with = "crate::money::text")]
+    pub tax_rate: Decimal,
+    /// No tax is charged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tax_exempt: bool,
+    /// The client's tax number, shown on statements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_id: Option<String>,
+    /// Lines of the client's address, shown on statements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bill_to: Vec<String>,
+}
+
+impl From<&TenantDefaults> for BillingProfile {
+    fn from(defaults: &TenantDefaults) -> Self {
+        Self {
+            time_zone: defaults.time_zone.clone(),
+            billing_day: defaults.billing_day,
+            tax_rate: defaults.tax_rate,
+            tax_exempt: false,
+            tax_id: None,
+            bill_to: Vec::new(),
+        }
+    }
+}
+
+impl BillingProfile {
+    /// Refuses a profile that periods or statements could not follow.
+    pub fn check(&self) -> Result<(), &'static str> {
+        period::check_time_zone(&self.time_zone)?;
+        period::check_billing_day(self.billing_day)?;
+        period::check_tax_rate(self.tax_rate)?;
+        let shown = |line: &String| check_name(line).is_ok();
+        if self.bill_to.len() > ADDRESS_LINES_MAX || !self.bill_to.iter().all(shown) {
+            return Err("bill_to has at most 6 lines of 1 to 100 printable characters");
+        }
+        if !self.tax_id.iter().all(shown) {
+            return Err("tax_id must have 1 to 100 printable characters");
+        }
+        Ok(())
+    }
+
+    /// Its billing periods.
+    pub fn calendar(&self) -> Result<BillingCalendar, &'static str> {
+        BillingCalendar::new(&self.time_zone, self.billing_day)
+    }
+}
+
 /// A tenant as its row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
@@ -141,6 +203,10 @@ pub struct Tenant {
     pub currency: Currency,
     /// Its plans by first day.
     pub plans: Vec<PlanAssignment>,
+    /// Rules of its own, by number; those that are over stay.
+    pub overrides: Vec<Override>,
+    /// How it is billed.
+    pub billing: BillingProfile,
     /// Lifecycle.
     pub lifecycle: Lifecycle,
     /// Holds that stand.
@@ -169,6 +235,10 @@ pub struct Tenant {
     pub audit_head: String,
     /// When it was accepted.
     pub created_at: Timestamp,
+    /// When it went into service.
+    pub activated_at: Option<Timestamp>,
+    /// When it was closed.
+    pub closed_at: Option<Timestamp>,
 }
 
 impl Tenant {
@@ -195,6 +265,13 @@ impl Tenant {
             .max_by_key(|assignment| assignment.from)
             .or_else(|| self.plans.first())
             .map(|assignment| &assignment.plan)
+    }
+
+    /// Was it in service on a GMT day? Suspended tenants are.
+    pub fn in_service_on(&self, day: Date) -> bool {
+        let began = self.activated_at.map(period::day_of);
+        let ended = self.closed_at.map(period::day_of);
+        began.is_some_and(|began| began <= day) && ended.is_none_or(|ended| day <= ended)
     }
 
     /// May `owner` work on it at `now`? Its own lease, none, or one that ran out.

@@ -176,7 +176,9 @@ pub fn fold_day(context: &DayContext<'_>, records: &[&UsageRecord]) -> Result<Da
             });
         }
     }
-    let leaves = seen.iter().filter(|(name, _)| Category::leaf(name).is_some());
+    let leaves = seen
+        .iter()
+        .filter(|(name, _)| Category::leaf(name).is_some());
     let leaves: Decimal = leaves.map(|(_, quantities)| quantities.cost).sum();
     let total = match seen.get(TOTAL) {
         Some(total) => total.cost,
@@ -265,7 +267,8 @@ impl Fold<'_> {
         for item in self.context.items {
             let category = item.category();
             let Some(price) = item.price else { continue };
-            if item.day() != self.context.day || rules.source(&category) != Source::Detail(item.family)
+            if item.day() != self.context.day
+                || rules.source(&category) != Source::Detail(item.family)
             {
                 continue;
             }
@@ -443,7 +446,6 @@ pub const SWEEP_WINDOW_DAYS: i32 = 95;
 fn days_before(day: Date, days: i32) -> Date {
     day.saturating_sub(jiff::Span::new().days(days))
 }
-
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -27,7 +27,7 @@ async fn a_plan_that_could_charge_wrongly_is_refused_by_a_code() {
         ),
         ("default_multiplier", json!(1.3), 400, "body_invalid"),
         ("default_multiplier", json!(2), 400, "body_invalid"),
-        ("default_multiplier", json!(null), 400, "body_invalid"),
+        ("default_multiplier", json!(null), 422, "plan_invalid"),
         ("margin_floor", json!("-0.1"), 422, "plan_invalid"),
         ("margin_floor", json!(0.1), 400, "body_invalid"),
         ("currency", json!("ZZZ"), 422, "unknown_currency"),

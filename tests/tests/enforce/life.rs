@@ -55,14 +55,14 @@ async fn sum_of_costs(world: &World, tenants: &[&Tenant]) -> Decimal {
             .flat_map(|sheet| sheet.lines.values())
             .map(|line| line.quantities.cost)
             .sum();
-        assert_eq!(booked, wallet.cost);
+        assert_eq!(booked, wallet.cost());
         assert!(
             sheets.iter().all(|sheet| sheet.held.is_none()),
             "{sheets:?}"
         );
         assert!(store.tenant(&id).await.unwrap().is_some());
         assert_audit_is_chained(world, tenant);
-        sum += wallet.cost;
+        sum += wallet.cost();
     }
     for item in world.items("callbacks") {
         let pk = text(&item, "pk");

@@ -152,7 +152,7 @@ async fn p17_one_poisoned_tenant_of_twenty_ends_in_the_dead_letter_queue_alone()
     world.pass(SignedDuration::from_secs(5 * 721)).await;
     assert_eq!(dead_pulls(&world), 1);
     assert!(usage_requests(&world, poisoned) >= 5 * own_retries);
-    assert_eq!(books(&world, poisoned).await.cost, decimal("0"));
+    assert_eq!(books(&world, poisoned).await.cost(), decimal("0"));
 
     // L16: when the cause is gone, the message is sent again.
     world.stack.sim.clear_faults();
@@ -252,7 +252,7 @@ async fn p20_usage_that_comes_after_the_suspension_or_the_end_is_billed() {
     store.update_tenant(&row).await.unwrap();
     world.use_today(&tenant, SMS, "97.25");
     world.pull(&tenant).await;
-    assert_eq!(exact_books(&world, &tenant).await.cost, decimal("97.25"));
+    assert_eq!(exact_books(&world, &tenant).await.cost(), decimal("97.25"));
 }
 
 #[tokio::test]
@@ -263,7 +263,7 @@ async fn p22_a_refused_credential_is_read_again_once_a_delivery_and_never_anothe
     strike(&world, 1, status(401, None));
     let before = world.stack.aws.counters();
     world.pull(&tenant).await;
-    assert_eq!(books(&world, &tenant).await.cost, decimal("0"));
+    assert_eq!(books(&world, &tenant).await.cost(), decimal("0"));
     world.pass(REDELIVERY).await;
     exact_books(&world, &tenant).await;
     let since = world.stack.aws.counters().since(&before);

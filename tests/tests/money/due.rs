@@ -130,7 +130,7 @@ async fn a_usage_trigger_pulls_at_once() {
     );
     // The stream's batch window, and nothing more.
     world.pass(SignedDuration::from_secs(61)).await;
-    assert_eq!(exact_books(&world, &tenant).await.cost, decimal("50"));
+    assert_eq!(exact_books(&world, &tenant).await.cost(), decimal("50"));
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ async fn check(world: &World, tenant: &Tenant) -> Vec<String> {
     if dead_pulls(world) > 0 {
         wrong.push("a message is dead".to_owned());
     }
-    let is_dry = books(world, tenant).await.balance < decimal("0");
+    let is_dry = books(world, tenant).await.balance() < decimal("0");
     let shown = world.show(tenant).await.text("/twilio_status");
     if is_dry != (shown == "suspended") {
         wrong.push(format!("dry: {is_dry}, but {shown}"));

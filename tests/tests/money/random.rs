@@ -83,7 +83,7 @@ async fn run(steps: &[Step]) {
     world.pull(&tenant).await;
     exact_books(&world, &tenant).await;
     let state = world.show(&tenant).await.text("/standing/state");
-    if books(&world, &tenant).await.balance < decimal("0") {
+    if books(&world, &tenant).await.balance() < decimal("0") {
         assert_eq!(state, "unpaid");
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use aws::Store;
 use domain::ids::TenantId;
 use domain::ledger::LedgerAccount;
-use domain::rating::DaySheet;
-use domain::usage::Category;
+use domain::plan::{Origin, RuleId};
+use domain::rating::{DaySheet, LineDelta, SheetLine};
+use domain::usage::{Category, LineKey};
 use domain::wallet::{self, Wallet};
 use domain::{Date, Decimal, money};
 use futures::FutureExt as _;
@@ -105,6 +106,23 @@ pub async fn sheets(world: &World, tenant: &Tenant) -> Vec<DaySheet> {
         .unwrap()
 }
 
+/// A sheet's line of a category that falls to the plan's default.
+pub fn line_of(sheet: &DaySheet, category: &str) -> SheetLine {
+    let key = LineKey {
+        category: Category::parse(category).unwrap(),
+        rule: RuleId::default_rule(),
+    };
+    sheet.lines[&key]
+}
+
+/// The version of the plan that rated a line.
+pub fn version_of(line: &LineDelta) -> u32 {
+    match &line.origin {
+        Origin::Plan(plan) => plan.version,
+        Origin::Override => 0,
+    }
+}
+
 /// Checks that entries, sheets and wallet agree in every way; answers the wallet.
 pub async fn books(world: &World, tenant: &Tenant) -> Wallet {
     let store = store(world);
@@ -118,28 +136,37 @@ pub async fn books(world: &World, tenant: &Tenant) -> Wallet {
         assert_eq!(entry.amount_on(LedgerAccount::PayableTwilio), cost);
         assert_eq!(entry.amount_on(LedgerAccount::Revenue), charge);
         for line in &entry.lines {
-            let sum = lines.entry((line.day, line.category.clone())).or_default();
+            let sum = lines
+                .entry((line.day, line.key.category.clone()))
+                .or_default();
             *sum = (sum.0 + line.cost, sum.1 + line.charge);
         }
     }
     let folded = wallet::fold(stored.currency, entries).unwrap();
-    let amounts = |wallet: &Wallet| (wallet.balance, wallet.cost, wallet.charged, wallet.paid_in);
+    let amounts = |wallet: &Wallet| {
+        (
+            wallet.balance(),
+            wallet.cost(),
+            wallet.charged(),
+            wallet.paid_in(),
+        )
+    };
     assert_eq!(amounts(&folded), amounts(&stored));
     assert_eq!(folded.seq, stored.seq);
-    assert_eq!(stored.balance, stored.paid_in - stored.charged);
+    assert_eq!(stored.balance(), stored.paid_in() - stored.charged());
     let sheets = sheets(world, tenant).await;
     let total = |amount: fn(&DaySheet) -> Decimal| sheets.iter().map(amount).sum::<Decimal>();
     assert_eq!(
         (total(DaySheet::cost), total(DaySheet::charge)),
-        (stored.cost, stored.charged)
+        (stored.cost(), stored.charged())
     );
     lines.retain(|_, sums| *sums != (Decimal::ZERO, Decimal::ZERO));
     let mut shown = BTreeMap::new();
     for sheet in &sheets {
-        for (category, line) in &sheet.lines {
+        for (key, line) in &sheet.lines {
             if line.quantities.cost != Decimal::ZERO {
                 shown.insert(
-                    (sheet.day, category.clone()),
+                    (sheet.day, key.category.clone()),
                     (line.quantities.cost, line.charge),
                 );
             }
@@ -153,8 +180,8 @@ pub async fn books(world: &World, tenant: &Tenant) -> Wallet {
 pub async fn exact_books(world: &World, tenant: &Tenant) -> Wallet {
     let wallet = books(world, tenant).await;
     let total = twilio_total(world, tenant);
-    assert_eq!(wallet.cost, total, "cost is not Twilio's total");
-    assert_eq!(wallet.charged, total * decimal("1.5"));
+    assert_eq!(wallet.cost(), total, "cost is not Twilio's total");
+    assert_eq!(wallet.charged(), total * decimal("1.5"));
     wallet
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use domain::usage::Category;
 use jiff::SignedDuration;
 use runtime::Environment;
 use serde_json::json;
@@ -165,7 +164,7 @@ async fn p5_a_repeated_page_is_booked_once() {
     world.pull(&tenant).await;
     world.pass(REDELIVERY).await;
     let wallet = exact_books(&world, &tenant).await;
-    assert_eq!(wallet.cost, decimal("3.23456"));
+    assert_eq!(wallet.cost(), decimal("3.23456"));
 }
 
 #[tokio::test]
@@ -197,7 +196,7 @@ async fn p6_a_row_that_a_page_shift_hid_is_found_by_the_next_run() {
     )
     .await;
     assert_eq!(
-        sheets(&world, &tenant).await[0].lines[&Category::OTHER]
+        line_of(&sheets(&world, &tenant).await[0], "other")
             .quantities
             .cost,
         decimal("1.5")
@@ -208,7 +207,7 @@ async fn p6_a_row_that_a_page_shift_hid_is_found_by_the_next_run() {
         sheets(&world, &tenant).await[0]
             .lines
             .keys()
-            .map(Category::as_str)
+            .map(|key| key.category.as_str())
             .collect::<Vec<_>>(),
         ["sms-outbound"]
     );

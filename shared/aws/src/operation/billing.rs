@@ -1,9 +1,10 @@
 //! The money transactions: a usage run and a payment. Each is all or nothing and a replay is a no-op.
 
+use domain::booking::Booking;
 use domain::event::Event;
 use domain::ids::TenantId;
 use domain::ledger::Entry;
-use domain::rating::{DayChange, DaySheet};
+use domain::rating::DaySheet;
 use domain::tenant::Tenant;
 use domain::wallet::Wallet;
 use domain::{Date, Timestamp};
@@ -14,7 +15,7 @@ use crate::table::due::{ActKind, act_item};
 use crate::table::ledger::{EntryItem, NaturalKeyItem, WalletItem, wallet_from_item, wallet_key};
 use crate::table::outbox;
 use crate::table::tenants::{meta_key, tenant_from_item, tenant_of_item};
-use crate::table::usage::{SheetItem, sheet_from_item, sheet_key};
+use crate::table::usage::{PeriodItem, SheetItem, sheet_from_item, sheet_key};
 use crate::transaction::{Expect, Transaction};
 use crate::{CommitError, Store, StoreError};
 
@@ -27,21 +28,6 @@ pub struct UsageRead {
     pub wallet: Option<Wallet>,
     /// Its sheets of the days asked for; days without one are left out.
     pub sheets: Vec<DaySheet>,
-}
-
-/// What a usage run books at once. At most 31 days and 1,000 lines; more is booked in several, each complete.
-#[derive(Debug, Clone)]
-pub struct UsageBooking {
-    /// Changed sheets, their `rev` already advanced.
-    pub changes: Vec<DayChange>,
-    /// The entry, if money moved.
-    pub entry: Option<Entry>,
-    /// The wallet as it becomes; `rev` is the one that was read, the head is set here.
-    pub wallet: Wallet,
-    /// Events of this change.
-    pub events: Vec<Event>,
-    /// When time alone may change the standing.
-    pub timer_at: Option<Timestamp>,
 }
 
 /// Money that came in.
@@ -59,6 +45,15 @@ pub struct Payment {
     pub events: Vec<Event>,
     /// When time alone may change the standing.
     pub timer_at: Option<Timestamp>,
+}
+
+/// What must hold for a sheet that was read at this revision; 0 = it was not there.
+fn revision(before: u64) -> Expect {
+    if before == 0 {
+        Expect::Absent
+    } else {
+        Expect::Number("rev", before)
+    }
 }
 
 impl Store {
@@ -130,23 +125,25 @@ impl Store {
     pub async fn book_usage(
         &self,
         tenant: &TenantId,
-        booking: &UsageBooking,
+        booking: &Booking,
     ) -> Result<Wallet, CommitError> {
         const OPERATION: &str = "book usage";
         let names = self.names();
         let mut transaction = Transaction::new(self);
         for change in &booking.changes {
-            let before = change.sheet.rev - 1;
-            let expect = if before == 0 {
-                Expect::Absent
-            } else {
-                Expect::Number("rev", before)
-            };
             transaction = transaction.put(
                 "D",
                 &names.usage,
                 to_item(OPERATION, &SheetItem::new(tenant, &change.sheet))?,
-                &expect,
+                &revision(change.sheet.rev - 1),
+            );
+        }
+        for sheet in &booking.periods {
+            transaction = transaction.put(
+                "M",
+                &names.usage,
+                to_item(OPERATION, &PeriodItem::new(tenant, sheet))?,
+                &revision(sheet.rev - 1),
             );
         }
         let (transaction, wallet) = self.money(

@@ -1,13 +1,10 @@
 //! Table `control`: idempotency keys, operator keys and price plan versions.
 
-use std::collections::BTreeMap;
-
+use domain::Timestamp;
 use domain::ids::{OperatorKeyId, PlanId, TenantId};
 use domain::money::{self, Currency};
-use domain::plan::{PlanRef, PricePlan};
+use domain::plan::{Payment, PlanRef, PricePlan, Rule, TenantDefaults};
 use domain::standing::StandingPolicy;
-use domain::usage::Category;
-use domain::{Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Range, Sort, key};
@@ -97,12 +94,16 @@ struct PlanItem {
     n: u32,
     name: String,
     ccy: Currency,
-    #[serde(with = "money::text")]
-    default_multiplier: Decimal,
-    multipliers: BTreeMap<Category, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default_multiplier: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<Rule>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     margin_floor: Option<String>,
+    payment: Payment,
+    due_days: u16,
     standing: StandingPolicy,
+    defaults: TenantDefaults,
 }
 
 impl PlanItem {
@@ -110,19 +111,18 @@ impl PlanItem {
         Self {
             pk: format!("PLAN#{}", plan.reference.id),
             sk: version_key(plan.reference.version),
-            v: 1,
+            v: 2,
             id: plan.reference.id.clone(),
             n: plan.reference.version,
             name: plan.name.clone(),
             ccy: plan.currency,
-            default_multiplier: plan.default_multiplier,
-            multipliers: plan
-                .multipliers
-                .iter()
-                .map(|(category, value)| (category.clone(), money::to_text(*value)))
-                .collect(),
+            default_multiplier: plan.default_multiplier.map(money::to_text),
+            rules: plan.rules.clone(),
             margin_floor: plan.margin_floor.map(money::to_text),
+            payment: plan.payment,
+            due_days: plan.due_days,
             standing: plan.standing.clone(),
+            defaults: plan.defaults.clone(),
         }
     }
 
@@ -130,10 +130,6 @@ impl PlanItem {
         let decimal = |text: &str| {
             money::parse_decimal(text).map_err(|error| StoreError::malformed("read plan", error))
         };
-        let mut multipliers = BTreeMap::new();
-        for (category, text) in self.multipliers {
-            multipliers.insert(category, decimal(&text)?);
-        }
         Ok(PricePlan {
             reference: PlanRef {
                 id: self.id,
@@ -141,10 +137,17 @@ impl PlanItem {
             },
             name: self.name,
             currency: self.ccy,
-            default_multiplier: self.default_multiplier,
-            multipliers,
+            default_multiplier: self
+                .default_multiplier
+                .as_deref()
+                .map(decimal)
+                .transpose()?,
+            rules: self.rules,
             margin_floor: self.margin_floor.as_deref().map(decimal).transpose()?,
+            payment: self.payment,
+            due_days: self.due_days,
             standing: self.standing,
+            defaults: self.defaults,
         })
     }
 }

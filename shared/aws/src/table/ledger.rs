@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use domain::ids::TenantId;
 use domain::ledger::{Entry, EntryKind, LedgerAccount, Posting};
+use domain::lots::Funds;
 use domain::money::{self, Currency};
-use domain::plan::PlanRef;
-use domain::rating::LineDelta;
+use domain::plan::{Origin, PlanRef};
+use domain::rating::{LineDelta, PeriodDelta};
 use domain::standing::Standing;
-use domain::usage::{Category, Quantities};
+use domain::usage::Exchange;
 use domain::wallet::Wallet;
 use domain::{Date, Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::{BATCH_GET_MAX, Range, Sort, from_item, key};
 use crate::table::audit::hash;
 use crate::table::tenants::{partition, tenant_of_item};
-use crate::table::usage::{join, split};
+use crate::table::text;
 use crate::transaction::Item;
 use crate::{Store, StoreError};
 
@@ -29,14 +30,13 @@ pub(crate) struct WalletItem {
     seq: u64,
     head: String,
     ccy: Currency,
+    /// Sums of accounts.
+    acc: BTreeMap<LedgerAccount, String>,
+    /// Open lots.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    lots: String,
     #[serde(with = "money::text")]
-    balance: Decimal,
-    #[serde(with = "money::text")]
-    charged: Decimal,
-    #[serde(with = "money::text")]
-    cost: Decimal,
-    #[serde(with = "money::text")]
-    paid_in: Decimal,
+    overdraft: Decimal,
     standing: Standing,
     standing_ver: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,14 +51,17 @@ impl WalletItem {
         Self {
             pk: partition(tenant),
             sk: "WALLET".to_owned(),
-            v: 1,
+            v: 2,
             seq: wallet.seq,
             head: wallet.head,
             ccy: wallet.currency,
-            balance: wallet.balance,
-            charged: wallet.charged,
-            cost: wallet.cost,
-            paid_in: wallet.paid_in,
+            acc: wallet
+                .accounts
+                .iter()
+                .map(|(account, sum)| (*account, money::to_text(*sum)))
+                .collect(),
+            lots: text::lots(wallet.funds.lots()),
+            overdraft: wallet.funds.overdraft(),
             standing: wallet.standing,
             standing_ver: wallet.standing_ver,
             through: wallet.completed_through,
@@ -66,20 +69,25 @@ impl WalletItem {
         }
     }
 
-    pub(crate) fn into_wallet(self) -> Wallet {
-        Wallet {
+    pub(crate) fn into_wallet(self) -> Result<Wallet, StoreError> {
+        let malformed = |what: &str| StoreError::malformed("read wallet", what);
+        let mut accounts = BTreeMap::new();
+        for (account, sum) in self.acc {
+            let sum = money::parse_decimal(&sum).map_err(|_| malformed("account"))?;
+            accounts.insert(account, sum);
+        }
+        let lots = text::parse_lots(&self.lots).ok_or_else(|| malformed("lots"))?;
+        Ok(Wallet {
             currency: self.ccy,
             seq: self.seq,
             head: self.head,
-            balance: self.balance,
-            charged: self.charged,
-            cost: self.cost,
-            paid_in: self.paid_in,
+            funds: Funds::new(lots, self.overdraft),
+            accounts,
             standing: self.standing,
             standing_ver: self.standing_ver,
             completed_through: self.through,
             rev: self.rev,
-        }
+        })
     }
 }
 
@@ -95,8 +103,16 @@ pub(crate) struct EntryItem {
     at: Timestamp,
     ccy: Currency,
     po: Vec<(LedgerAccount, String)>,
+    /// Changes of lots and overdraft.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    mv: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     l: Vec<DayLines>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    m: Vec<PeriodLines>,
+    /// The billing period that it is the statement of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    st: Option<Date>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     n: Option<String>,
     prev: String,
@@ -104,14 +120,26 @@ pub(crate) struct EntryItem {
     hash: String,
 }
 
-/// An entry's lines of one day, rated by one plan version.
+/// An entry's lines of one day, by rules of one plan version (none: of the tenant's overrides).
 #[derive(Serialize, Deserialize)]
 struct DayLines {
     d: Date,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     a: Option<Timestamp>,
-    p: PlanRef,
-    r: BTreeMap<Category, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    p: Option<PlanRef>,
+    /// Currency and rate that costs were converted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    x: Option<(Currency, String)>,
+    r: BTreeMap<String, String>,
+}
+
+/// An entry's lines of one period's rules, as of one day.
+#[derive(Serialize, Deserialize)]
+struct PeriodLines {
+    s: Date,
+    d: Date,
+    r: BTreeMap<String, String>,
 }
 
 /// `N#`: a payment that was booked.
@@ -144,7 +172,7 @@ impl EntryItem {
         let mut item = Self {
             pk: partition(tenant),
             sk: entry_sort_key(entry.seq),
-            v: 1,
+            v: 2,
             k: entry.kind,
             by: entry.actor.clone(),
             why: entry.reason.clone(),
@@ -155,7 +183,10 @@ impl EntryItem {
                 .iter()
                 .map(|posting| (posting.account, money::to_text(posting.amount)))
                 .collect(),
+            mv: text::parts(&entry.moves),
             l: group(&entry.lines),
+            m: group_periods(&entry.periods),
+            st: entry.statement,
             n: entry.natural_key.clone(),
             prev: prev.to_owned(),
             hash: String::new(),
@@ -191,26 +222,6 @@ impl EntryItem {
                 amount: amount(text)?,
             });
         }
-        let mut lines = Vec::new();
-        for group in self.l {
-            for (category, text) in group.r {
-                let [count, usage, observed, cost, charge] =
-                    split(&text).ok_or_else(|| malformed("line"))?;
-                lines.push(LineDelta {
-                    day: group.d,
-                    category,
-                    observed: Quantities {
-                        count,
-                        usage,
-                        cost: observed,
-                    },
-                    as_of: group.a,
-                    cost,
-                    charge,
-                    plan: group.p.clone(),
-                });
-            }
-        }
         Ok(Entry {
             seq,
             kind: self.k,
@@ -219,7 +230,10 @@ impl EntryItem {
             at: self.at,
             currency: self.ccy,
             postings,
-            lines,
+            moves: text::parse_parts(&self.mv).ok_or_else(|| malformed("lots"))?,
+            lines: ungroup(self.l).ok_or_else(|| malformed("line"))?,
+            periods: ungroup_periods(self.m).ok_or_else(|| malformed("period line"))?,
+            statement: self.st,
             natural_key: self.n,
         })
     }
@@ -228,29 +242,98 @@ impl EntryItem {
 fn group(lines: &[LineDelta]) -> Vec<DayLines> {
     let mut groups: Vec<DayLines> = Vec::new();
     for line in lines {
-        let text = join(&[
-            line.observed.count,
-            line.observed.usage,
-            line.observed.cost,
-            line.cost,
-            line.charge,
-        ]);
+        let encoded = text::encode(&line.observed, [line.cost, line.charge]);
+        let plan = match &line.origin {
+            Origin::Plan(plan) => Some(plan.clone()),
+            Origin::Override => None,
+        };
+        let key = text::line_key(&line.key);
         match groups
             .iter_mut()
-            .find(|group| group.d == line.day && group.p == line.plan)
+            .find(|group| group.d == line.day && group.p == plan)
         {
             Some(group) => {
-                group.r.insert(line.category.clone(), text);
+                group.r.insert(key, encoded);
             }
             None => groups.push(DayLines {
                 d: line.day,
                 a: line.as_of,
-                p: line.plan.clone(),
-                r: BTreeMap::from([(line.category.clone(), text)]),
+                p: plan,
+                x: line
+                    .exchange
+                    .as_ref()
+                    .map(|exchange| (exchange.price_unit, money::to_text(exchange.rate))),
+                r: BTreeMap::from([(key, encoded)]),
             }),
         }
     }
     groups
+}
+
+fn ungroup(groups: Vec<DayLines>) -> Option<Vec<LineDelta>> {
+    let mut lines = Vec::new();
+    for group in groups {
+        let exchange = match &group.x {
+            Some((price_unit, rate)) => Some(Exchange {
+                price_unit: *price_unit,
+                rate: money::parse_decimal(rate).ok()?,
+            }),
+            None => None,
+        };
+        for (key, encoded) in &group.r {
+            let (observed, [cost, charge]) = text::decode(encoded)?;
+            lines.push(LineDelta {
+                day: group.d,
+                key: text::parse_line_key(key)?,
+                observed,
+                as_of: group.a,
+                cost,
+                charge,
+                origin: group.p.clone().map_or(Origin::Override, Origin::Plan),
+                exchange: exchange.clone(),
+            });
+        }
+    }
+    Some(lines)
+}
+
+fn group_periods(lines: &[PeriodDelta]) -> Vec<PeriodLines> {
+    let mut groups: Vec<PeriodLines> = Vec::new();
+    for line in lines {
+        let key = text::period_key(&line.key);
+        let encoded = text::encode(&line.sums, [line.charge]);
+        match groups
+            .iter_mut()
+            .find(|group| group.s == line.period && group.d == line.day)
+        {
+            Some(group) => {
+                group.r.insert(key, encoded);
+            }
+            None => groups.push(PeriodLines {
+                s: line.period,
+                d: line.day,
+                r: BTreeMap::from([(key, encoded)]),
+            }),
+        }
+    }
+    groups
+}
+
+fn ungroup_periods(groups: Vec<PeriodLines>) -> Option<Vec<PeriodDelta>> {
+    let mut lines = Vec::new();
+    for group in groups {
+        for (key, encoded) in &group.r {
+            let (sums, [charge]) = text::decode(encoded)?;
+            lines.push(PeriodDelta {
+                period: group.s,
+                key: text::parse_period_key(key)?,
+                day: group.d,
+                sums,
+                charge,
+            });
+        }
+    }
+    Some(lines)
 }
 
 fn entry_sort_key(seq: u64) -> String {
@@ -262,7 +345,7 @@ pub(crate) fn wallet_key(tenant: &TenantId) -> Item {
 }
 
 pub(crate) fn wallet_from_item(item: Item) -> Result<Wallet, StoreError> {
-    Ok(from_item::<WalletItem>("read wallet", item)?.into_wallet())
+    from_item::<WalletItem>("read wallet", item)?.into_wallet()
 }
 
 impl Store {
@@ -271,7 +354,7 @@ impl Store {
         let item: Option<WalletItem> = self
             .get("read wallet", &self.names().ledger, wallet_key(tenant))
             .await?;
-        Ok(item.map(WalletItem::into_wallet))
+        item.map(WalletItem::into_wallet).transpose()
     }
 
     /// Wallets of several tenants, read consistently; tenants without one are left out.

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 
 use domain::ids::{AccountSid, KeySid, TenantId};
 use domain::money::Currency;
+use domain::plan::Override;
 use domain::provisioning::Step;
-use domain::tenant::{Hold, HoldRecord, Lease, Lifecycle, PlanAssignment, Tenant, TwilioStatus};
+use domain::tenant::{
+    BillingProfile, Hold, HoldRecord, Lease, Lifecycle, PlanAssignment, Tenant, TwilioStatus,
+};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -58,6 +61,9 @@ pub(crate) struct TenantItem {
     ext: Option<String>,
     ccy: Currency,
     plans: Vec<PlanAssignment>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<Override>,
+    billing: BillingProfile,
     lifecycle: Lifecycle,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     holds: BTreeMap<Hold, HoldRecord>,
@@ -81,6 +87,10 @@ pub(crate) struct TenantItem {
     audit_seq: u64,
     audit_head: String,
     created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    activated_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closed_at: Option<Timestamp>,
     ls: String,
     lk: String,
 }
@@ -100,6 +110,8 @@ impl TenantItem {
             ext: tenant.external_id,
             ccy: tenant.currency,
             plans: tenant.plans,
+            overrides: tenant.overrides,
+            billing: tenant.billing,
             lifecycle: tenant.lifecycle,
             holds: tenant.holds,
             twilio_status: tenant.twilio_status,
@@ -114,6 +126,8 @@ impl TenantItem {
             audit_seq: tenant.audit_seq,
             audit_head: tenant.audit_head,
             created_at: tenant.created_at,
+            activated_at: tenant.activated_at,
+            closed_at: tenant.closed_at,
         }
     }
 
@@ -137,6 +151,8 @@ impl TenantItem {
             external_id: self.ext,
             currency: self.ccy,
             plans: self.plans,
+            overrides: self.overrides,
+            billing: self.billing,
             lifecycle: self.lifecycle,
             holds: self.holds,
             twilio_status: self.twilio_status,
@@ -151,6 +167,8 @@ impl TenantItem {
             audit_seq: self.audit_seq,
             audit_head: self.audit_head,
             created_at: self.created_at,
+            activated_at: self.activated_at,
+            closed_at: self.closed_at,
         })
     }
 }

@@ -1,18 +1,18 @@
-//! Table `usage`: `T#<tenant>` / `D#<day>` is a day sheet, the projection of a day's booked lines.
+//! Table `usage`: `T#<tenant>` / `D#<day>` is a day sheet, `M#<period>` a period sheet: projections of the
+//! ledger's usage entries.
 //!
 //! A line is one short text, so that 25 categories fit 2 KB: an item's size is what its writes cost.
 
 use std::collections::BTreeMap;
 
 use domain::ids::TenantId;
-use domain::money::{self, parse_decimal};
-use domain::rating::{DaySheet, SheetLine};
-use domain::usage::{Category, Quantities};
+use domain::rating::{DaySheet, PeriodLine, PeriodSheet, SheetLine};
 use domain::{Date, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Range, Sort, from_item, key};
+use crate::store::{BATCH_GET_MAX, Range, Sort, from_item, key};
 use crate::table::tenants::partition;
+use crate::table::text;
 use crate::transaction::Item;
 use crate::{Store, StoreError};
 
@@ -26,7 +26,10 @@ pub(crate) struct SheetItem {
     a: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     held: Option<String>,
-    l: BTreeMap<Category, String>,
+    l: BTreeMap<String, String>,
+    /// What paid for the day.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    p: String,
 }
 
 impl SheetItem {
@@ -34,15 +37,19 @@ impl SheetItem {
         Self {
             pk: partition(tenant),
             sk: sort_key(sheet.day),
-            v: 1,
+            v: 2,
             rev: sheet.rev,
             a: sheet.as_of,
             held: sheet.held.clone(),
             l: sheet
                 .lines
                 .iter()
-                .map(|(category, line)| (category.clone(), encode(line)))
+                .map(|(key, line)| {
+                    let encoded = text::encode(&line.quantities, [line.charge]);
+                    (text::line_key(key), encoded)
+                })
                 .collect(),
+            p: text::parts(&sheet.paid),
         }
     }
 
@@ -54,8 +61,10 @@ impl SheetItem {
             .and_then(|day| day.parse().ok())
             .ok_or_else(|| malformed("day"))?;
         let mut lines = BTreeMap::new();
-        for (category, text) in self.l {
-            lines.insert(category, decode(&text).ok_or_else(|| malformed("line"))?);
+        for (key, line) in self.l {
+            let key = text::parse_line_key(&key).ok_or_else(|| malformed("line"))?;
+            let (quantities, [charge]) = text::decode(&line).ok_or_else(|| malformed("line"))?;
+            lines.insert(key, SheetLine { quantities, charge });
         }
         Ok(DaySheet {
             day,
@@ -63,43 +72,56 @@ impl SheetItem {
             as_of: self.a,
             lines,
             held: self.held,
+            paid: text::parse_parts(&self.p).ok_or_else(|| malformed("lots"))?,
         })
     }
 }
 
-fn encode(line: &SheetLine) -> String {
-    join(&[
-        line.quantities.count,
-        line.quantities.usage,
-        line.quantities.cost,
-        line.charge,
-    ])
+/// `M#<period>`: the text of each rule, then what paid for it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PeriodItem {
+    pk: String,
+    sk: String,
+    v: u32,
+    rev: u64,
+    l: BTreeMap<String, (String, String)>,
 }
 
-fn decode(text: &str) -> Option<SheetLine> {
-    let [count, usage, cost, charge] = split(text)?;
-    Some(SheetLine {
-        quantities: Quantities { count, usage, cost },
-        charge,
-    })
-}
+impl PeriodItem {
+    pub(crate) fn new(tenant: &TenantId, sheet: &PeriodSheet) -> Self {
+        let lines = sheet.rules.iter().map(|(key, line)| {
+            let encoded = text::encode(&line.sums, [line.charge]);
+            (text::period_key(key), (encoded, text::parts(&line.paid)))
+        });
+        Self {
+            pk: partition(tenant),
+            sk: period_sort_key(sheet.start),
+            v: 1,
+            rev: sheet.rev,
+            l: lines.collect(),
+        }
+    }
 
-/// Amounts as one short text.
-pub(crate) fn join(values: &[domain::Decimal]) -> String {
-    values
-        .iter()
-        .map(|value| money::to_text(*value))
-        .collect::<Vec<_>>()
-        .join("|")
-}
-
-/// The amounts of such a text.
-pub(crate) fn split<const N: usize>(text: &str) -> Option<[domain::Decimal; N]> {
-    let values: Option<Vec<_>> = text
-        .split('|')
-        .map(|part| parse_decimal(part).ok())
-        .collect();
-    values?.try_into().ok()
+    fn into_sheet(self) -> Result<PeriodSheet, StoreError> {
+        let malformed = |what: &str| StoreError::malformed("read period sheet", what);
+        let start = self
+            .sk
+            .strip_prefix("M#")
+            .and_then(|start| start.parse().ok())
+            .ok_or_else(|| malformed("period"))?;
+        let mut rules = BTreeMap::new();
+        for (key, (line, paid)) in self.l {
+            let key = text::parse_period_key(&key).ok_or_else(|| malformed("rule"))?;
+            let (sums, [charge]) = text::decode(&line).ok_or_else(|| malformed("line"))?;
+            let paid = text::parse_parts(&paid).ok_or_else(|| malformed("lots"))?;
+            rules.insert(key, PeriodLine { sums, charge, paid });
+        }
+        Ok(PeriodSheet {
+            start,
+            rev: self.rev,
+            rules,
+        })
+    }
 }
 
 pub(crate) fn sort_key(day: Date) -> String {
@@ -114,7 +136,32 @@ pub(crate) fn sheet_from_item(item: Item) -> Result<DaySheet, StoreError> {
     from_item::<SheetItem>("read day sheet", item)?.into_sheet()
 }
 
+fn period_sort_key(start: Date) -> String {
+    format!("M#{start}")
+}
+
 impl Store {
+    /// A tenant's sheets of these periods, in order; periods without one are left out. Read consistently.
+    pub async fn period_sheets(
+        &self,
+        tenant: &TenantId,
+        starts: &[Date],
+    ) -> Result<Vec<PeriodSheet>, StoreError> {
+        const OPERATION: &str = "read period sheets";
+        let mut sheets = Vec::new();
+        for chunk in starts.chunks(BATCH_GET_MAX) {
+            let keys = chunk.iter().map(|start| {
+                let key = key(&partition(tenant), &period_sort_key(*start));
+                (self.names().usage.as_str(), key)
+            });
+            for (_, item) in self.batch_get(OPERATION, keys.collect(), true).await? {
+                sheets.push(from_item::<PeriodItem>(OPERATION, item)?.into_sheet()?);
+            }
+        }
+        sheets.sort_by_key(|sheet| sheet.start);
+        Ok(sheets)
+    }
+
     /// A tenant's sheets of a range of days, in order, read consistently.
     pub async fn day_sheets(
         &self,

@@ -152,14 +152,19 @@ fn a_lot_that_is_over_is_booked_off_once() {
 }
 
 #[test]
-fn a_change_of_a_day_95_days_ago_is_booked_and_of_an_older_one_waits() {
-    let books = Books::new();
+fn a_revision_of_a_day_95_days_ago_is_booked_and_of_an_older_one_waits() {
+    let mut books = Books::new();
+    books.wallet.completed_through = Some(date(2026, 11, 19));
     let days = [date(2026, 8, 16), date(2026, 8, 17)];
     let records = days.map(|day| record(day, "totalprice", "2", "usd"));
     let decision = books.run_on(&days, &records, "2026-11-20T12:00:00Z");
     assert_eq!(decision.late.len(), 1);
     assert_eq!(decision.late[0].sheet.day, days[0]);
     assert_eq!(decision.bookings[0].changes[0].sheet.day, days[1]);
+    // A gap is no revision.
+    books.wallet.completed_through = None;
+    let decision = books.run_on(&days, &records, "2026-11-20T12:00:00Z");
+    assert_eq!((decision.late.len(), decision.bookings[0].changes.len()), (0, 2));
 }
 
 #[test]

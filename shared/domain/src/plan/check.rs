@@ -110,8 +110,8 @@ impl PricePlan {
                 .is_none_or(|direction| category.direction() == Some(direction));
             whole && directed && rule.category.contains(category)
         };
-        let uncovered = Category::all()
-            .find(|category| !self.rules.iter().any(|rule| covers(rule, category)));
+        let uncovered =
+            Category::all().find(|category| !self.rules.iter().any(|rule| covers(rule, category)));
         match uncovered {
             Some(category) => Err(PlanError::Uncovered(category.to_string())),
             None => Ok(()),
@@ -168,11 +168,15 @@ impl Rule {
         }
         let is_multiplier = matches!(self.model, Model::Multiplier { .. });
         if !is_multiplier && covered.iter().any(Category::is_cost_only) {
-            return refuse("other and carrier fees have no quantity: only a multiplier can price them");
+            return refuse(
+                "other and carrier fees have no quantity: only a multiplier can price them",
+            );
         }
         let is_fee = matches!(self.model, Model::Fee { .. });
         if is_fee != covered.iter().all(Category::is_fee) {
-            return refuse("a monthly fee stands under tenant-fee or number-fee, and nothing else does");
+            return refuse(
+                "a monthly fee stands under tenant-fee or number-fee, and nothing else does",
+            );
         }
         if is_fee && (self.direction.is_some() || self.number_type.is_some()) {
             return refuse("a monthly fee has no further conditions");
@@ -194,7 +198,8 @@ impl Rule {
     fn check_model(&self) -> Result<(), PlanError> {
         let refuse = |why| Err(refuse(self, why));
         const PRICE: &str = "a price must be at least 0 and below 100000, with at most 6 decimals";
-        const QUANTITY: &str = "a quantity must be above 0 and below 1000000000, with at most 6 decimals";
+        const QUANTITY: &str =
+            "a quantity must be above 0 and below 1000000000, with at most 6 decimals";
         match &self.model {
             Model::Multiplier {
                 multiplier,
@@ -426,7 +431,10 @@ mod tests {
             per: Measure::Usage,
         };
         assert_eq!(with(|rule| rule.model = increments(6, 6)), Ok(()));
-        assert_eq!(with(|rule| rule.model = tiers(&[Some(5), Some(9), None])), Ok(()));
+        assert_eq!(
+            with(|rule| rule.model = tiers(&[Some(5), Some(9), None])),
+            Ok(())
+        );
         type Change = Box<dyn FnOnce(&mut Rule)>;
         let refused: Vec<Change> = vec![
             Box::new(|rule| rule.model = unit("0.0000001")),

@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::rule::{Measure, Model, Rule, RuleId};
 use super::{PlanRef, PricePlan};
@@ -9,13 +10,14 @@ use crate::category::{Category, DetailFamily, NumberType};
 use crate::numbering;
 
 /// A rule of one tenant, for a span of days, that goes before the plan's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
     /// Its number within the tenant; the rule's id follows from it.
     pub number: u32,
     /// First GMT day.
     pub from: Date,
     /// The day after its last; absent while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Date>,
     /// What it matches and how it charges.
     pub rule: Rule,
@@ -306,7 +308,10 @@ mod tests {
             "gb-mobile"
         );
         assert_eq!(best(&rules, &outbound, Some("442000000000"), None), "gb");
-        assert_eq!(best(&rules, &outbound, Some("14155550100"), None), "calls-out");
+        assert_eq!(
+            best(&rules, &outbound, Some("14155550100"), None),
+            "calls-out"
+        );
         assert_eq!(best(&rules, &outbound, None, None), "calls-out");
         assert_eq!(best(&rules, &leaf("calls-inbound"), None, None), "leaf");
         assert_eq!(best(&rules, &leaf("calls-sip"), None, None), "default");
@@ -337,7 +342,11 @@ mod tests {
 
     #[test]
     fn detail_is_read_only_where_a_rule_asks_for_destinations_or_increments() {
-        let mut plan = plan("1.3", &[("sms-outbound", "2"), ("calls-inbound", "2")], None);
+        let mut plan = plan(
+            "1.3",
+            &[("sms-outbound", "2"), ("calls-inbound", "2")],
+            None,
+        );
         plan.rules[0].country = Some("GB".into());
         plan.rules[1].model = Model::Unit {
             unit_price: parse_decimal("0.01").unwrap(),

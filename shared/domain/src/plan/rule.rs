@@ -96,7 +96,8 @@ impl fmt::Debug for RuleId {
 }
 
 /// Which categories a rule is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum CategoryMatch {
     /// All of Twilio's usage.
     Any,
@@ -145,6 +146,20 @@ impl CategoryMatch {
     }
 }
 
+impl TryFrom<String> for CategoryMatch {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::parse(&name).ok_or("category is no leaf, group or fee, nor `any`")
+    }
+}
+
+impl From<CategoryMatch> for String {
+    fn from(category: CategoryMatch) -> String {
+        category.as_str().to_owned()
+    }
+}
+
 /// What a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -182,13 +197,21 @@ impl Increments {
 #[serde(deny_unknown_fields)]
 pub struct Tier {
     /// Last quantity of it, included; absent on the last tier.
-    #[serde(default, with = "optional_text", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub up_to: Option<Decimal>,
     /// Price of a unit.
     #[serde(with = "money::text")]
     pub unit_price: Decimal,
     /// Charged once when the tier is reached.
-    #[serde(default, with = "money::text", skip_serializing_if = "Decimal::is_zero")]
+    #[serde(
+        default,
+        with = "money::text",
+        skip_serializing_if = "Decimal::is_zero"
+    )]
     pub flat_fee: Decimal,
 }
 
@@ -202,7 +225,11 @@ pub enum Model {
         #[serde(with = "money::text")]
         multiplier: Decimal,
         /// Least charge for a unit.
-        #[serde(default, with = "optional_text", skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            with = "optional_text",
+            skip_serializing_if = "Option::is_none"
+        )]
         minimum_per_unit: Option<Decimal>,
         /// What a unit is, for the minimum.
         #[serde(default)]
@@ -257,7 +284,11 @@ pub enum Model {
         #[serde(with = "money::text")]
         overage_unit_price: Decimal,
         /// Quantity at which somebody must hear of it.
-        #[serde(default, with = "optional_text", skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            with = "optional_text",
+            skip_serializing_if = "Option::is_none"
+        )]
         cap: Option<Decimal>,
         /// Is new usage to be stopped at the cap? What happened is charged either way.
         #[serde(default)]
@@ -275,23 +306,33 @@ pub enum Model {
 }
 
 /// One rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Its name in the plan.
     pub id: RuleId,
     /// Which categories.
     pub category: CategoryMatch,
     /// Only usage that went this way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// Only numbers of this country (ISO 3166).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
     /// Only numbers that begin with one of these digits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefixes: Vec<String>,
     /// Only usage of this type of number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number_type: Option<NumberType>,
     /// How it charges.
     pub model: Model,
     /// Least margin of this rule, instead of the plan's.
+    #[serde(
+        default,
+        with = "optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub margin_floor: Option<Decimal>,
 }
 
@@ -396,7 +437,10 @@ mod tests {
     #[test]
     fn increments_round_a_call_up_to_the_first_then_by_steps() {
         let of = |first_s, next_s, duration| Increments { first_s, next_s }.billable_s(duration);
-        assert_eq!([of(60, 60, 0), of(60, 60, 60), of(60, 60, 61)], [60, 60, 120]);
+        assert_eq!(
+            [of(60, 60, 0), of(60, 60, 60), of(60, 60, 61)],
+            [60, 60, 120]
+        );
         assert_eq!([of(6, 6, 5), of(6, 6, 7), of(30, 6, 31)], [6, 12, 36]);
         assert_eq!([of(1, 1, 0), of(1, 1, 59)], [1, 59]);
     }

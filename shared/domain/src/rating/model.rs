@@ -64,7 +64,11 @@ fn by_quantity(model: &Model, quantities: &Quantities, period_days: i64) -> Deci
             ..
         } => {
             let (begun, rest) = ((whole / size).trunc(), whole % size);
-            let begun = if rest.is_zero() { begun } else { begun + Decimal::ONE };
+            let begun = if rest.is_zero() {
+                begun
+            } else {
+                begun + Decimal::ONE
+            };
             round(begun * package_price)
         }
         Model::Allowance {
@@ -155,9 +159,18 @@ mod tests {
             per: Measure::Count,
         };
         assert_eq!(text(&multiplier(None), None, &of("1", "0.0079")), "0.01027");
-        assert_eq!(text(&multiplier(None), Some("0.5"), &of("1", "0.0079")), "0.01185");
-        assert_eq!(text(&multiplier(Some("0.02")), None, &of("3", "0.0079")), "0.06");
-        assert_eq!(text(&multiplier(Some("0.02")), None, &of("3", "-0.0079")), "-0.01027");
+        assert_eq!(
+            text(&multiplier(None), Some("0.5"), &of("1", "0.0079")),
+            "0.01185"
+        );
+        assert_eq!(
+            text(&multiplier(Some("0.02")), None, &of("3", "0.0079")),
+            "0.06"
+        );
+        assert_eq!(
+            text(&multiplier(Some("0.02")), None, &of("3", "-0.0079")),
+            "-0.01027"
+        );
     }
 
     #[test]

@@ -172,7 +172,10 @@ fn reached(
     before: &Quantities,
     after: &Quantities,
 ) -> impl Iterator<Item = (Bound, Decimal)> {
-    let (from, to) = (model::quantity(model, before), model::quantity(model, after));
+    let (from, to) = (
+        model::quantity(model, before),
+        model::quantity(model, after),
+    );
     let bounds = match model {
         Model::Allowance {
             included,
@@ -180,8 +183,15 @@ fn reached(
             hard,
             ..
         } => {
-            let kind = if *hard { Bound::HardCap } else { Bound::SoftCap };
-            [Some((Bound::Included, *included)), cap.map(|cap| (kind, cap))]
+            let kind = if *hard {
+                Bound::HardCap
+            } else {
+                Bound::SoftCap
+            };
+            [
+                Some((Bound::Included, *included)),
+                cap.map(|cap| (kind, cap)),
+            ]
         }
         _ => [None, None],
     };

@@ -67,7 +67,10 @@ fn a_revision_up_down_and_to_zero_books_the_difference_only() {
     ] {
         let change = rate_day(&sheet, &usage(as_of, &[("sms-outbound", price)]), &rules).unwrap();
         let (cost, charge) = booked(&change.lines);
-        assert_eq!((to_text(cost), to_text(charge)), (cost_by.into(), charged_by.into()));
+        assert_eq!(
+            (to_text(cost), to_text(charge)),
+            (cost_by.into(), charged_by.into())
+        );
         sheet = change.sheet;
     }
     assert!(sheet.lines.is_empty());
@@ -78,16 +81,29 @@ fn the_same_or_an_older_observation_changes_nothing() {
     let plan = plan("1.3", &[], None);
     let rules = rules(&plan);
     let empty = DaySheet::empty(date(2026, 3, 1));
-    let sheet = rate_day(&empty, &usage(5, &[("sms-outbound", 790)]), &rules).unwrap().sheet;
-    assert_eq!(rate_day(&sheet, &usage(5, &[("sms-outbound", 790)]), &rules), None);
-    assert_eq!(rate_day(&sheet, &usage(9, &[("sms-outbound", 790)]), &rules), None);
-    assert_eq!(rate_day(&sheet, &usage(4, &[("sms-outbound", 900)]), &rules), None);
+    let sheet = rate_day(&empty, &usage(5, &[("sms-outbound", 790)]), &rules)
+        .unwrap()
+        .sheet;
+    assert_eq!(
+        rate_day(&sheet, &usage(5, &[("sms-outbound", 790)]), &rules),
+        None
+    );
+    assert_eq!(
+        rate_day(&sheet, &usage(9, &[("sms-outbound", 790)]), &rules),
+        None
+    );
+    assert_eq!(
+        rate_day(&sheet, &usage(4, &[("sms-outbound", 900)]), &rules),
+        None
+    );
 }
 
 #[test]
 fn a_held_day_is_marked_once_and_released_by_a_good_observation() {
     let plan = plan("1.3", &[], None);
-    let sheet = hold_day(&DaySheet::empty(date(2026, 3, 1)), "unpriced").unwrap().sheet;
+    let sheet = hold_day(&DaySheet::empty(date(2026, 3, 1)), "unpriced")
+        .unwrap()
+        .sheet;
     assert_eq!(hold_day(&sheet, "unpriced"), None);
     let change = rate_day(&sheet, &usage(5, &[]), &rules(&plan)).unwrap();
     assert_eq!((change.sheet.held, change.lines.len()), (None, 0));

@@ -95,7 +95,10 @@ fn an_unknown_category_becomes_the_residual() {
     .unwrap();
     assert_eq!(
         shown(&day),
-        rows(&[("other/default", "0", "1.5"), ("sms-outbound/default", "1", "2")])
+        rows(&[
+            ("other/default", "0", "1.5"),
+            ("sms-outbound/default", "1", "2")
+        ])
     );
 }
 
@@ -156,7 +159,11 @@ fn a_recorded_rate_converts_the_day_to_the_tenants_currency() {
 }
 
 fn by_country() -> PricePlan {
-    let mut plan = plan("1.3", &[("calls-outbound", "2"), ("sms-outbound", "2")], None);
+    let mut plan = plan(
+        "1.3",
+        &[("calls-outbound", "2"), ("sms-outbound", "2")],
+        None,
+    );
     for rule in &mut plan.rules {
         rule.id = RuleId::parse(&format!("gb-{}", rule.id)).unwrap();
         rule.country = Some("GB".into());
