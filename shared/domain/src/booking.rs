@@ -306,9 +306,9 @@ fn book(
     new_id: &dyn Fn() -> EventId,
 ) -> Result<Booking, LedgerError> {
     let rule_on = |day: Date, id: &crate::plan::RuleId| (observation.rules)(day)?.by_id(id);
-    let mut moved = rate_periods(periods, &changes, observation.calendar, &rule_on);
+    let mut sums = rate_periods(periods, &changes, observation.calendar, &rule_on);
     let seq = wallet.seq + 1;
-    let moves = pay(wallet, &mut changes, &mut moved, seq);
+    let moves = pay(wallet, &mut changes, &mut sums, seq);
     let lines: Vec<_> = changes
         .iter()
         .flat_map(|change| change.lines.iter().cloned())
@@ -323,10 +323,10 @@ fn book(
             reason: observation.cause.to_owned(),
             at: observation.now,
             currency: wallet.currency,
-            postings: usage_postings(&moves, &lines, &moved.lines)?,
+            postings: usage_postings(&moves, &lines, &sums.lines)?,
             moves,
             lines,
-            periods: moved.lines.clone(),
+            periods: sums.lines.clone(),
             statement: None,
             natural_key: None,
         })
@@ -341,10 +341,10 @@ fn book(
     };
     let settled = settle(observation, posted);
     let mut events = held_events(observation, &changes, new_id);
-    events.extend(reached_events(observation, &moved, seq, new_id));
+    events.extend(reached_events(observation, &sums, seq, new_id));
     Ok(Booking {
         changes,
-        periods: moved.sheets,
+        periods: sums.sheets,
         entry,
         timer_at: timer_at(observation, &settled),
         events: with_standing(observation, &settled, events, new_id),
@@ -356,7 +356,7 @@ fn book(
 fn pay(
     wallet: &Wallet,
     changes: &mut [DayChange],
-    moved: &mut PeriodChanges,
+    sums: &mut PeriodChanges,
     seq: u64,
 ) -> Vec<lots::LotMove> {
     let mut funds = wallet.funds.clone();
@@ -372,8 +372,8 @@ fn pay(
         let charge = change.charge();
         pay(charge, noon(change.sheet.day), &mut change.sheet.paid);
     }
-    for delta in &moved.lines {
-        let sheet = moved
+    for delta in &sums.lines {
+        let sheet = sums
             .sheets
             .iter_mut()
             .find(|sheet| sheet.start == delta.period);
@@ -508,11 +508,11 @@ fn held_events(
 
 fn reached_events(
     observation: &Observation<'_>,
-    moved: &PeriodChanges,
+    sums: &PeriodChanges,
     seq: u64,
     new_id: &dyn Fn() -> EventId,
 ) -> Vec<Event> {
-    let events = moved.reached.iter().map(|reached| {
+    let events = sums.reached.iter().map(|reached| {
         let fact = Fact::AllowanceReached {
             period: reached.period,
             rule: reached.key.rule.as_str().to_owned(),

@@ -22,6 +22,10 @@ const PREFIXES_MAX: usize = 100;
 const PREFIX_DIGITS_MAX: usize = 12;
 /// Longest increment of a call, in seconds.
 const INCREMENT_MAX_S: u32 = 3_600;
+/// What a price must be.
+const PRICE: &str = "a price must be at least 0 and below 100000, with at most 6 decimals";
+/// What a quantity must be.
+const QUANTITY: &str = "a quantity must be above 0 and below 1000000000, with at most 6 decimals";
 /// Longest time to pay, in days.
 const DUE_DAYS_MAX: u16 = 366;
 
@@ -197,9 +201,6 @@ impl Rule {
 
     fn check_model(&self) -> Result<(), PlanError> {
         let refuse = |why| Err(refuse(self, why));
-        const PRICE: &str = "a price must be at least 0 and below 100000, with at most 6 decimals";
-        const QUANTITY: &str =
-            "a quantity must be above 0 and below 1000000000, with at most 6 decimals";
         match &self.model {
             Model::Multiplier {
                 multiplier,
@@ -287,7 +288,7 @@ fn wrong_tiers(tiers: &[Tier]) -> Option<&'static str> {
     }
     let priced = |tier: &Tier| is_price(tier.unit_price) && is_price(tier.flat_fee);
     if !tiers.iter().all(priced) {
-        return Some("a price must be at least 0 and below 100000, with at most 6 decimals");
+        return Some(PRICE);
     }
     None
 }
@@ -435,8 +436,7 @@ mod tests {
             with(|rule| rule.model = tiers(&[Some(5), Some(9), None])),
             Ok(())
         );
-        type Change = Box<dyn FnOnce(&mut Rule)>;
-        let refused: Vec<Change> = vec![
+        let refused: Vec<Box<dyn FnOnce(&mut Rule)>> = vec![
             Box::new(|rule| rule.model = unit("0.0000001")),
             Box::new(|rule| rule.model = unit("-1")),
             Box::new(move |rule| rule.model = increments(0, 6)),

@@ -134,12 +134,12 @@ pub fn rate_day(sheet: &DaySheet, usage: &DayUsage, rules: &RuleSet<'_>) -> Opti
             _ if unchanged => before.charge,
             Some(rule) if rule.model.is_of_period() => {
                 let origin = rules.origin(&key.rule);
-                let moved = difference(observed, before.quantities);
+                let by = difference(observed, before.quantities);
                 let key = PeriodKey {
                     origin,
                     rule: key.rule.clone(),
                 };
-                moves.push((key, moved));
+                moves.push((key, by));
                 Decimal::ZERO
             }
             Some(rule) => charge(rule.model, rule.margin_floor, &observed, 1),

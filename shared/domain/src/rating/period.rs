@@ -111,6 +111,9 @@ pub struct PeriodChanges {
     pub reached: Vec<Reached>,
 }
 
+/// By how much the sums of rules change, and the last day that changed them.
+type Moved<'a> = BTreeMap<&'a PeriodKey, (Quantities, Date)>;
+
 /// Moves the sums of period rules by what days changed, and rates them as a whole. `rule_on` finds a rule
 /// among those in force on a day.
 pub fn rate_periods<'a>(
@@ -119,8 +122,7 @@ pub fn rate_periods<'a>(
     calendar: &BillingCalendar,
     rule_on: &dyn Fn(Date, &RuleId) -> Option<Matched<'a>>,
 ) -> PeriodChanges {
-    let mut moved: BTreeMap<Date, (Period, BTreeMap<&PeriodKey, (Quantities, Date)>)> =
-        BTreeMap::new();
+    let mut moved: BTreeMap<Date, (Period, Moved<'_>)> = BTreeMap::new();
     for change in changes.iter().filter(|change| !change.moves.is_empty()) {
         let day = change.sheet.day;
         let period = calendar.period_of(day);

@@ -66,9 +66,9 @@ fn a_revision_up_down_and_to_zero_books_the_difference_only() {
         (4, 0, "-0.01", "-0.013"),
     ] {
         let change = rate_day(&sheet, &usage(as_of, &[("sms-outbound", price)]), &rules).unwrap();
-        let (cost, charge) = booked(&change.lines);
+        let sums = booked(&change.lines);
         assert_eq!(
-            (to_text(cost), to_text(charge)),
+            (to_text(sums.0), to_text(sums.1)),
             (cost_by.into(), charged_by.into())
         );
         sheet = change.sheet;
