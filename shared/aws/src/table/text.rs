@@ -100,20 +100,19 @@ pub(crate) fn parse_period_key(text: &str) -> Option<PeriodKey> {
 
 /// `3`, with `p` for promotional, `:2` for a priority, `>` and `<` for its span in seconds.
 fn lot(tag: &LotTag) -> String {
-    let mut text = tag.id.to_string();
-    if tag.class == LotClass::Promotional {
-        text.push('p');
-    }
-    if tag.priority != PRIORITY_DEFAULT {
-        text.push_str(&format!(":{}", tag.priority));
-    }
-    if let Some(from) = tag.effective_at {
-        text.push_str(&format!(">{}", from.as_second()));
-    }
-    if let Some(until) = tag.expires_at {
-        text.push_str(&format!("<{}", until.as_second()));
-    }
-    text
+    let class = match tag.class {
+        LotClass::Promotional => "p",
+        LotClass::Paid => "",
+    };
+    let priority = match tag.priority {
+        PRIORITY_DEFAULT => String::new(),
+        priority => format!(":{priority}"),
+    };
+    let second = |mark: char, at: Option<Timestamp>| {
+        at.map_or_else(String::new, |at| format!("{mark}{}", at.as_second()))
+    };
+    let (from, until) = (second('>', tag.effective_at), second('<', tag.expires_at));
+    format!("{}{class}{priority}{from}{until}", tag.id)
 }
 
 fn parse_lot(text: &str) -> Option<LotTag> {

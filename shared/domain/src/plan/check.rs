@@ -370,6 +370,8 @@ mod tests {
     use crate::plan::tests::plan;
     use crate::plan::{CategoryMatch, Increments, Measure, RuleId};
 
+    type Change = Box<dyn FnOnce(&mut Rule)>;
+
     fn unit(price: &str) -> Model {
         Model::Unit {
             unit_price: parse_decimal(price).unwrap(),
@@ -436,7 +438,7 @@ mod tests {
             with(|rule| rule.model = tiers(&[Some(5), Some(9), None])),
             Ok(())
         );
-        let refused: Vec<Box<dyn FnOnce(&mut Rule)>> = vec![
+        let refused: Vec<Change> = vec![
             Box::new(|rule| rule.model = unit("0.0000001")),
             Box::new(|rule| rule.model = unit("-1")),
             Box::new(move |rule| rule.model = increments(0, 6)),
