@@ -19,7 +19,8 @@ async fn main() -> Result<(), Error> {
     let function = Function::new(&environment, &host, &settings)?;
     function.warm_up().await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        function.handle(event)
+        // A request's future is large; on the heap it is no weight of every poll.
+        Box::pin(function.handle(event))
     }))
     .await
 }
