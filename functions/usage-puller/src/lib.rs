@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod detail;
 mod pull;
 
 use std::collections::HashMap;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws::{Command, CommitError, SecretError, StoreError, UsageRead};
 use domain::booking::{Decision, Observation, decide, follows};
+use domain::detail::Item;
 use domain::ids::{AccountSid, EventId, TenantId};
 use domain::ledger::LedgerError;
 use domain::period::BillingCalendar;
@@ -19,7 +20,7 @@ use domain::{Date, Timestamp};
 use jiff::tz::TimeZone;
 use twilio::{Credentials, MainCredentials, UsageQuery, UsageSpan};
 
-use crate::Function;
+use crate::{Function, detail};
 
 /// Decisions made again after a lost race.
 const TRIES_MAX: u32 = 5;
@@ -52,6 +53,7 @@ struct Run<'a> {
     /// The days read, in order; a long gap has a hole.
     window: Vec<Date>,
     records: Vec<UsageRecord>,
+    items: Vec<Item>,
     now: Timestamp,
 }
 
@@ -132,24 +134,28 @@ impl Function {
         let window = self
             .widen(tenant_id, &mut read, &tenant, hot, today)
             .await?;
-        let (records, missed) = match self.fetch(&account_sid, &window).await {
-            Ok(records) => (records, None),
-            Err(PullError::Twilio(error))
-                if error.is_not_found() && tenant.lifecycle == Lifecycle::Closed =>
-            {
-                return Ok(Outcome::NotInService);
-            }
-            // What the clock alone decides, such as the end of grace, does not wait for Twilio.
-            Err(error) => (Vec::new(), Some(error)),
-        };
-        let run = Run {
+        let mut run = Run {
             command,
             plans: self.plans_of(&tenant, &window, today).await?,
             calendar: tenant.billing.calendar().map_err(PullError::Calendar)?,
             tenant,
             window,
-            records,
+            records: Vec::new(),
+            items: Vec::new(),
             now,
+        };
+        let missed = match self.fetch(&account_sid, &run).await {
+            Ok((records, items)) => {
+                (run.records, run.items) = (records, items);
+                None
+            }
+            Err(PullError::Twilio(error))
+                if error.is_not_found() && run.tenant.lifecycle == Lifecycle::Closed =>
+            {
+                return Ok(Outcome::NotInService);
+            }
+            // What the clock alone decides, such as the end of grace, does not wait for Twilio.
+            Err(error) => Some(error),
         };
         let booked = self.book(&run, read).await;
         match missed {
@@ -221,33 +227,47 @@ impl Function {
         Ok(window)
     }
 
+    /// Twilio's records of the window, and the single calls and messages that rules ask for.
     async fn fetch(
         &self,
         account_sid: &AccountSid,
-        window: &[Date],
-    ) -> Result<Vec<UsageRecord>, PullError> {
-        if window.is_empty() {
-            return Ok(Vec::new());
+        run: &Run<'_>,
+    ) -> Result<(Vec<UsageRecord>, Vec<Item>), PullError> {
+        if run.window.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
         }
         let main = self.main.get().await?;
         let credentials = Credentials::from(MainCredentials {
             account_sid: main.account_sid,
             auth_token: main.auth_token,
         });
+        let fetched = self.fetch_with(&credentials, account_sid, run).await;
+        if matches!(fetched, Err(twilio::Error::Alarm { .. })) {
+            // The main token may have been rotated: the redelivered message reads it again.
+            self.main.forget();
+        }
+        Ok(fetched?)
+    }
+
+    async fn fetch_with(
+        &self,
+        credentials: &Credentials,
+        account_sid: &AccountSid,
+        run: &Run<'_>,
+    ) -> Result<(Vec<UsageRecord>, Vec<Item>), twilio::Error> {
         let mut records = Vec::new();
-        for span in window.chunk_by(|day, next| follows(*day, *next)) {
+        for span in run.window.chunk_by(|day, next| follows(*day, *next)) {
             let query = UsageQuery::of(UsageSpan::Daily).between(span[0], span[span.len() - 1]);
             let rows = self
                 .twilio
-                .list_usage(&credentials, account_sid, &query)
-                .await;
-            if matches!(rows, Err(twilio::Error::Alarm { .. })) {
-                // The main token may have been rotated: the redelivered message reads it again.
-                self.main.forget();
-            }
-            records.extend(rows?.into_iter().map(to_record));
+                .list_usage(credentials, account_sid, &query)
+                .await?;
+            records.extend(rows.into_iter().map(to_record));
         }
-        Ok(records)
+        let rules = run.rules();
+        let wanted = detail::wanted(&run.window, |day| rules.get(day));
+        let items = detail::list(&self.twilio, credentials, account_sid, &wanted).await?;
+        Ok((records, items))
     }
 
     async fn plans_of(
@@ -305,7 +325,7 @@ impl Function {
             periods,
             days: &run.window,
             records: &run.records,
-            items: &[],
+            items: &run.items,
             rules: &|day| rules.get(&day),
             calendar: &run.calendar,
             in_service: &|day| run.tenant.in_service_on(day),

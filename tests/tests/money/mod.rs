@@ -6,6 +6,7 @@ mod deliveries;
 mod due;
 mod kill;
 mod random;
+mod rules;
 mod store_faults;
 mod support;
 mod twilio_data;

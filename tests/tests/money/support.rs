@@ -7,7 +7,7 @@ use aws::Store;
 use domain::ids::TenantId;
 use domain::ledger::LedgerAccount;
 use domain::plan::{Origin, RuleId};
-use domain::rating::{DaySheet, LineDelta, SheetLine};
+use domain::rating::{DaySheet, LineDelta, PeriodSheet, SheetLine};
 use domain::usage::{Category, LineKey};
 use domain::wallet::{self, Wallet};
 use domain::{Date, Decimal, money};
@@ -132,7 +132,9 @@ pub async fn books(world: &World, tenant: &Tenant) -> Wallet {
     for entry in &entries {
         assert_eq!(entry.check(), Ok(()), "{entry:?}");
         let cost: Decimal = entry.lines.iter().map(|line| line.cost).sum();
-        let charge: Decimal = entry.lines.iter().map(|line| line.charge).sum();
+        let charges = entry.lines.iter().map(|line| line.charge);
+        let by_period = entry.periods.iter().map(|line| line.charge);
+        let charge: Decimal = charges.chain(by_period).sum();
         assert_eq!(entry.amount_on(LedgerAccount::PayableTwilio), cost);
         assert_eq!(entry.amount_on(LedgerAccount::Revenue), charge);
         for line in &entry.lines {
@@ -154,26 +156,37 @@ pub async fn books(world: &World, tenant: &Tenant) -> Wallet {
     assert_eq!(amounts(&folded), amounts(&stored));
     assert_eq!(folded.seq, stored.seq);
     assert_eq!(stored.balance(), stored.paid_in() - stored.charged());
+    assert_eq!(folded.funds, stored.funds, "lots are not what entries say");
+    assert_eq!(folded.accounts, stored.accounts);
+    let of_periods = period_charges(world, tenant).await;
     let sheets = sheets(world, tenant).await;
     let total = |amount: fn(&DaySheet) -> Decimal| sheets.iter().map(amount).sum::<Decimal>();
     assert_eq!(
-        (total(DaySheet::cost), total(DaySheet::charge)),
+        (total(DaySheet::cost), total(DaySheet::charge) + of_periods),
         (stored.cost(), stored.charged())
     );
     lines.retain(|_, sums| *sums != (Decimal::ZERO, Decimal::ZERO));
-    let mut shown = BTreeMap::new();
+    let mut shown: BTreeMap<(Date, Category), (Decimal, Decimal)> = BTreeMap::new();
     for sheet in &sheets {
         for (key, line) in &sheet.lines {
             if line.quantities.cost != Decimal::ZERO {
-                shown.insert(
-                    (sheet.day, key.category.clone()),
-                    (line.quantities.cost, line.charge),
-                );
+                let sum: &mut (Decimal, Decimal) =
+                    shown.entry((sheet.day, key.category.clone())).or_default();
+                *sum = (sum.0 + line.quantities.cost, sum.1 + line.charge);
             }
         }
     }
     assert_eq!(lines, shown, "entries say otherwise than sheets");
     stored
+}
+
+/// Booked charges of all the tenant's period sheets.
+async fn period_charges(world: &World, tenant: &Tenant) -> Decimal {
+    let first = Date::constant(2026, 1, 1);
+    let starts: Vec<Date> = first.series(jiff::Span::new().months(1)).take(24).collect();
+    let store = store(world);
+    let sheets = store.period_sheets(&id(tenant), &starts).await.unwrap();
+    sheets.iter().map(PeriodSheet::charge).sum()
 }
 
 /// As `books`, and cost is Twilio's total and charge one and a half times as much, to the last digit.

@@ -1,0 +1,151 @@
+//! Calls and messages of a window, where a plan's rules ask for destinations, lengths or own numbers.
+//!
+//! They are read only for the days and lists that rules need; they spread a day's usage over rules, and the
+//! daily records keep the total. Message bodies are not looked at.
+
+use domain::Date;
+use domain::booking::follows;
+use domain::category::{DetailFamily, Direction};
+use domain::detail::{Item, minutes};
+use domain::ids::AccountSid;
+use jiff::ToSpan as _;
+use twilio::calls::{Call, CallFilter, CallStatus};
+use twilio::messages::{Message, MessageDirection, MessageFilter, MessageStatus};
+use twilio::{Client, Credentials, TimeBound};
+
+/// Days whose rules ask for calls, and for messages, in order.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) calls: Vec<Date>,
+    pub(crate) messages: Vec<Date>,
+}
+
+/// Reads what is wanted; nothing wanted asks nothing.
+pub(crate) async fn list(
+    client: &Client,
+    credentials: &Credentials,
+    account_sid: &AccountSid,
+    wanted: &Wanted,
+) -> Result<Vec<Item>, twilio::Error> {
+    let mut items = Vec::new();
+    for span in wanted.calls.chunk_by(|day, next| follows(*day, *next)) {
+        let (first, behind) = bounds(span);
+        let filter = CallFilter {
+            status: Some(CallStatus::Completed),
+            ended_from: Some(TimeBound::Day(first)),
+            ended_before: Some(TimeBound::Day(behind)),
+            ..CallFilter::default()
+        };
+        let calls = client.list_calls(credentials, account_sid, &filter).await?;
+        items.extend(calls.iter().filter_map(call));
+    }
+    for span in wanted.messages.chunk_by(|day, next| follows(*day, *next)) {
+        let (first, behind) = bounds(span);
+        let filter = MessageFilter {
+            sent_from: Some(TimeBound::Day(first)),
+            sent_until: Some(TimeBound::Day(behind)),
+            ..MessageFilter::default()
+        };
+        let messages = client
+            .list_messages(credentials, account_sid, &filter)
+            .await?;
+        items.extend(messages.iter().filter_map(message));
+    }
+    // One day more was asked for at each end than is wanted: bounds are read differently in lists.
+    items.retain(|item| {
+        let days = match item.family {
+            DetailFamily::Calls => &wanted.calls,
+            DetailFamily::Sms | DetailFamily::Mms => &wanted.messages,
+        };
+        days.binary_search(&item.day()).is_ok()
+    });
+    Ok(items)
+}
+
+fn bounds(span: &[Date]) -> (Date, Date) {
+    let first = span[0].saturating_sub(1.day());
+    let behind = span[span.len() - 1].saturating_add(2.days());
+    (first, behind)
+}
+
+/// An answered call over the telephone network: those with clients and SIP addresses are other categories.
+fn call(call: &Call) -> Option<Item> {
+    let (from, to) = (call.from.clone()?, call.to.clone()?);
+    let direction = match call.direction.as_deref()? {
+        "inbound" => Direction::Inbound,
+        "outbound-api" | "outbound-dial" => Direction::Outbound,
+        _ => return None,
+    };
+    if call.status != CallStatus::Completed || to.contains(':') {
+        return None;
+    }
+    let duration_s = call.duration.unwrap_or_default();
+    Some(Item {
+        sid: call.sid.as_str().to_owned(),
+        family: DetailFamily::Calls,
+        direction,
+        at: call.end_time?,
+        from,
+        to,
+        units: minutes(duration_s),
+        duration_s,
+        price: call.price,
+        price_unit: call.price_unit.clone(),
+    })
+}
+
+/// A message that was sent or received; what failed or still waits is charged otherwise or not yet.
+fn message(message: &Message) -> Option<Item> {
+    let happened = matches!(
+        message.status,
+        MessageStatus::Sent
+            | MessageStatus::Delivered
+            | MessageStatus::Undelivered
+            | MessageStatus::PartiallyDelivered
+            | MessageStatus::Read
+            | MessageStatus::Received
+    );
+    if !happened {
+        return None;
+    }
+    let direction = match message.direction.as_ref()? {
+        MessageDirection::Inbound => Direction::Inbound,
+        _ => Direction::Outbound,
+    };
+    let has_media = message.num_media.unwrap_or_default() > 0;
+    let (family, units) = if has_media {
+        (DetailFamily::Mms, 1)
+    } else {
+        (DetailFamily::Sms, message.num_segments.unwrap_or(1).max(1))
+    };
+    Some(Item {
+        sid: message.sid.as_str().to_owned(),
+        family,
+        direction,
+        at: message.date_sent?,
+        from: message.from.clone()?,
+        to: message.to.clone()?,
+        units,
+        duration_s: 0,
+        price: message.price,
+        price_unit: message.price_unit.clone(),
+    })
+}
+
+/// Sorts days into what their rules ask for.
+pub(crate) fn wanted<'a>(
+    window: &[Date],
+    rules_on: impl Fn(&Date) -> Option<&'a domain::plan::RuleSet<'a>>,
+) -> Wanted {
+    let mut wanted = Wanted::default();
+    for day in window {
+        let Some(rules) = rules_on(day) else { continue };
+        if rules.needs_detail(DetailFamily::Calls) {
+            wanted.calls.push(*day);
+        }
+        if rules.needs_detail(DetailFamily::Sms) || rules.needs_detail(DetailFamily::Mms) {
+            wanted.messages.push(*day);
+        }
+    }
+    wanted
+}
