@@ -164,7 +164,10 @@ fn a_revision_of_a_day_95_days_ago_is_booked_and_of_an_older_one_waits() {
     // A gap is no revision.
     books.wallet.completed_through = None;
     let decision = books.run_on(&days, &records, "2026-11-20T12:00:00Z");
-    assert_eq!((decision.late.len(), decision.bookings[0].changes.len()), (0, 2));
+    assert_eq!(
+        (decision.late.len(), decision.bookings[0].changes.len()),
+        (0, 2)
+    );
 }
 
 #[test]
