@@ -22,7 +22,8 @@ use crate::extract::Caller;
 use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
-    api_keys, holds, operator_keys, plans, reconciliation, records, subaccounts, tenants, top_ups,
+    acts, api_keys, auto_recharge, holds, operator_keys, plans, reconciliation, records,
+    subaccounts, tenants, wallet_view,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -139,7 +140,23 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/", get(tenants::read))
         .route("/suspend", post(holds::suspend))
         .route("/reactivate", post(holds::reactivate))
-        .route("/top-ups", post(top_ups::create))
+        .route("/wallet", get(wallet_view::read))
+        .route("/top-ups", post(acts::top_up))
+        .route("/credits", post(acts::credit))
+        .route("/refunds", post(acts::refund))
+        .route("/chargebacks", post(acts::chargeback))
+        .route("/adjustments", post(acts::adjust))
+        .route("/write-offs", post(acts::write_off))
+        .route(
+            "/auto-recharge",
+            get(auto_recharge::read)
+                .put(auto_recharge::save)
+                .delete(auto_recharge::remove),
+        )
+        .route(
+            "/auto-recharge/{item}/decline",
+            post(auto_recharge::decline),
+        )
         .route("/api-keys", post(api_keys::create).get(api_keys::list))
         .route("/api-keys/{item}", delete(api_keys::revoke))
         .route("/usage", get(records::usage))
@@ -151,6 +168,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/v1/plans", post(plans::create).get(plans::list))
         .route("/v1/tenants", post(tenants::create).get(tenants::list))
         .nest("/v1/tenants/{tenant}", tenant)
+        .route("/v1/transfers", post(acts::transfer))
         .route("/v1/reconciliation", get(reconciliation::read))
         .route("/v1/subaccounts/unowned", get(subaccounts::unowned))
         .route_layer(from_fn_with_state(Arc::clone(app), auth::require_key))

@@ -28,7 +28,13 @@ mod resume;
 
 mod holds;
 
-mod top_ups;
+mod money_act;
+
+mod acts;
+
+mod auto_recharge;
+
+mod wallet_view;
 
 mod api_keys;
 

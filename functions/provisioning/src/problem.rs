@@ -51,6 +51,8 @@ codes! {
     API_KEY_NOT_FOUND 404 "api_key_not_found" "The tenant has no such API key.";
     OPERATOR_KEY_NOT_FOUND 404 "operator_key_not_found" "There is no such operator key.";
     CALLBACKS_NOT_FOUND 404 "callbacks_not_found" "No callback of this resource is recorded.";
+    TOP_UP_NOT_FOUND 404 "top_up_not_found" "The tenant has no top-up with this reference.";
+    RECHARGE_REQUEST_NOT_FOUND 404 "recharge_request_not_found" "The tenant's auto-recharge made no such request.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "This endpoint does not take that method.";
     EXTERNAL_ID_TAKEN 409 "external_id_taken" "Another tenant has this external id.";
     REQUEST_IN_PROGRESS 409 "request_in_progress" "The same request is being worked on.";
@@ -58,6 +60,10 @@ codes! {
     REFERENCE_TAKEN 409 "reference_taken" "This reference was booked with another amount.";
     API_KEY_EXISTS 409 "api_key_exists" "A key for this purpose was issued already.";
     OPERATOR_KEY_IN_USE 409 "operator_key_in_use" "A request cannot revoke the key that it is made with.";
+    REFUND_EXCEEDS_BALANCE 409 "refund_exceeds_balance" "Only paid money that is left can be paid back.";
+    TRANSFER_EXCEEDS_BALANCE 409 "transfer_exceeds_balance" "Only paid money that is left can be transferred.";
+    WRITE_OFF_EXCEEDS_DEBT 409 "write_off_exceeds_debt" "No more can be written off than is owed.";
+    TOO_MANY_LOTS 409 "too_many_lots" "The wallet holds as many lots as fit it; wait until some are used up.";
     BODY_TOO_LARGE 413 "body_too_large" "The body is longer than 64 KiB.";
     CONTENT_TYPE_UNSUPPORTED 415 "content_type_unsupported" "The body must be application/json.";
     IDEMPOTENCY_KEY_MISMATCH 422 "idempotency_key_mismatch" "This idempotency key was used for another request.";
@@ -68,6 +74,10 @@ codes! {
     PLAN_INVALID 422 "plan_invalid" "The plan could charge nothing, a negative amount or an inexact one.";
     PLAN_CURRENCY_FIXED 422 "plan_currency_fixed" "All versions of a plan have the same currency.";
     AMOUNT_INVALID 422 "amount_invalid" "The amount must be positive, in range, and no finer than the currency's minor unit.";
+    LOT_INVALID 422 "lot_invalid" "A lot's priority or times make no sense.";
+    CHARGEBACK_EXCEEDS_TOP_UP 422 "chargeback_exceeds_top_up" "No more can be charged back than was paid.";
+    TRANSFER_INVALID 422 "transfer_invalid" "Money moves between two tenants of one currency.";
+    RECHARGE_INVALID 422 "recharge_invalid" "The rule of auto-recharge could not be carried out, or has no bound.";
     REFERENCE_INVALID 422 "reference_invalid" "A reference has 1 to 64 visible ASCII characters.";
     REASON_INVALID 422 "reason_invalid" "A reason has 1 to 200 printable characters.";
     PURPOSE_INVALID 422 "purpose_invalid" "A purpose has 1 to 32 printable characters.";

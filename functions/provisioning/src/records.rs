@@ -20,6 +20,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::days::Days;
 use crate::extract::{Item, Params, TenantPath, page_limit};
+use crate::money_act::reference_of;
 use crate::problem::{Answer, Code};
 use crate::view::{self, PlanView};
 
@@ -172,9 +173,7 @@ impl From<&Entry> for EntryView {
             actor: entry.actor.clone(),
             reason: entry.reason.clone(),
             currency: entry.currency.code(),
-            reference: reference
-                .and_then(|key| key.strip_prefix("ref:"))
-                .map(str::to_owned),
+            reference: reference.and_then(reference_of).map(str::to_owned),
             postings: postings.collect(),
             lines: lines.collect(),
             period_lines: periods.collect(),

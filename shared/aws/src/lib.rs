@@ -28,6 +28,7 @@ mod operation {
     pub mod billing;
     pub mod provisioning;
     pub mod suspension;
+    pub mod wallet;
 }
 
 mod bus;
@@ -41,9 +42,10 @@ mod tokens;
 pub use bus::{Bus, PUT_EVENTS_MAX, Publication};
 pub use error::{CommitError, StoreError};
 pub use names::Names;
-pub use operation::billing::{Payment, UsageRead};
+pub use operation::billing::UsageRead;
 pub use operation::provisioning::{Acceptance, Activation};
 pub use operation::suspension::HoldWrite;
+pub use operation::wallet::WalletWrite;
 pub use queues::{Command, Queue, Queues};
 pub use secrets::{SecretError, Secrets, TwilioSecret};
 pub use settings::{Clients, NowFn, Patience, Settings, SettingsError, SleepFn};

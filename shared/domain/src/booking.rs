@@ -283,11 +283,10 @@ fn needs_a_write(observation: &Observation<'_>, through: Option<Date>) -> bool {
         _ => false,
     };
     let restands = policy(observation).is_some_and(|policy| {
-        wallet
+        let change = wallet
             .clone()
-            .settle(policy, Occasion::Other, observation.now)
-            .standing_before
-            .is_some()
+            .settle(policy, Occasion::Other, observation.now);
+        change.standing_before.is_some() || change.recharge.is_some()
     });
     lags || restands
 }
@@ -443,6 +442,7 @@ fn settle(observation: &Observation<'_>, posted: Wallet) -> WalletChange {
         None => WalletChange {
             wallet: posted,
             standing_before: None,
+            recharge: None,
         },
     }
 }
@@ -484,6 +484,10 @@ fn with_standing(
             balance: settled.wallet.balance(),
         };
         event(observation, settled.wallet.standing_ver, fact, new_id)
+    }));
+    events.extend(settled.recharge.as_ref().map(|request| {
+        let fact = Fact::recharge_requested(request, settled.wallet.balance());
+        event(observation, settled.wallet.recharge.issued, fact, new_id)
     }));
     events
 }

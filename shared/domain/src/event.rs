@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::ids::{AccountSid, CallSid, EventId, TenantId};
 use crate::money;
+use crate::recharge::RechargeRequest;
 use crate::tenant::Hold;
 
 /// One event, as it travels on the bus (the envelope's `detail`).
@@ -95,6 +96,88 @@ pub enum Fact {
         #[serde(with = "money::text")]
         balance: Decimal,
     },
+    /// Promotional credit was given.
+    #[serde(rename = "wallet.credited")]
+    WalletCredited {
+        /// How much.
+        #[serde(with = "money::text")]
+        amount: Decimal,
+        /// Balance after it.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// Paid money was paid back.
+    #[serde(rename = "wallet.refunded")]
+    WalletRefunded {
+        /// How much.
+        #[serde(with = "money::text")]
+        amount: Decimal,
+        /// Balance after it.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// A payment was taken back by the payer's bank.
+    #[serde(rename = "wallet.charged_back")]
+    WalletChargedBack {
+        /// How much.
+        #[serde(with = "money::text")]
+        amount: Decimal,
+        /// Balance after it.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// The operator corrected the balance; negative = against the tenant.
+    #[serde(rename = "wallet.adjusted")]
+    WalletAdjusted {
+        /// How much.
+        #[serde(with = "money::text")]
+        amount: Decimal,
+        /// Balance after it.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// Money came from another tenant, or (negative) went to one.
+    #[serde(rename = "wallet.transferred")]
+    WalletTransferred {
+        /// How much.
+        #[serde(with = "money::text")]
+        amount: Decimal,
+        /// Balance after it.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// A debt was given up.
+    #[serde(rename = "wallet.written_off")]
+    DebtWrittenOff {
+        /// How much.
+        #[serde(with = "money::text")]
+        amount: Decimal,
+        /// Balance after it.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// Auto-recharge asks for money.
+    #[serde(rename = "wallet.recharge_requested")]
+    RechargeRequested {
+        /// Names the request when it is answered.
+        request_id: String,
+        /// How much.
+        #[serde(with = "money::text")]
+        amount: Decimal,
+        /// Balance at that moment.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// A tenant's price plan changes on a day to come.
+    #[serde(rename = "tenant.plan_changed")]
+    PlanChanged {
+        /// The plan.
+        plan_id: String,
+        /// Its version.
+        version: u32,
+        /// First GMT day.
+        from: jiff::civil::Date,
+    },
     /// What was left of lots that expired is gone.
     #[serde(rename = "wallet.lots_expired")]
     LotsExpired {
@@ -129,6 +212,15 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Auto-recharge asks for money.
+    pub fn recharge_requested(request: &RechargeRequest, balance: Decimal) -> Self {
+        Self::RechargeRequested {
+            request_id: request.id.clone(),
+            amount: request.amount,
+            balance,
+        }
+    }
+
     /// The event's name: a noun and a past participle.
     pub fn name(&self) -> &'static str {
         match self {
@@ -140,6 +232,14 @@ impl Fact {
             Self::TenantSuspended { .. } => "tenant.suspended",
             Self::TenantReactivated {} => "tenant.reactivated",
             Self::WalletToppedUp { .. } => "wallet.topped_up",
+            Self::WalletCredited { .. } => "wallet.credited",
+            Self::WalletRefunded { .. } => "wallet.refunded",
+            Self::WalletChargedBack { .. } => "wallet.charged_back",
+            Self::WalletAdjusted { .. } => "wallet.adjusted",
+            Self::WalletTransferred { .. } => "wallet.transferred",
+            Self::DebtWrittenOff { .. } => "wallet.written_off",
+            Self::RechargeRequested { .. } => "wallet.recharge_requested",
+            Self::PlanChanged { .. } => "tenant.plan_changed",
             Self::LotsExpired { .. } => "wallet.lots_expired",
             Self::AllowanceReached { .. } => "usage.allowance_reached",
             Self::UsageHeld { .. } => "usage.held",

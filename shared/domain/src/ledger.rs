@@ -65,6 +65,26 @@ impl LedgerAccount {
         Self::Exchange,
         Self::Suspense,
     ];
+
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wallet => "wallet",
+            Self::Promotional => "promotional",
+            Self::Receivable => "receivable",
+            Self::Revenue => "revenue",
+            Self::CostOfGoods => "cost_of_goods",
+            Self::PayableTwilio => "payable_twilio",
+            Self::Cash => "cash",
+            Self::PromotionalExpense => "promotional_expense",
+            Self::Breakage => "breakage",
+            Self::BadDebt => "bad_debt",
+            Self::Tax => "tax",
+            Self::Rounding => "rounding",
+            Self::Exchange => "exchange",
+            Self::Suspense => "suspense",
+        }
+    }
 }
 
 /// Why an entry exists.

@@ -21,7 +21,11 @@ pub mod lots;
 
 pub mod ledger;
 
+pub mod recharge;
+
 pub mod wallet;
+
+pub mod wallet_acts;
 
 pub mod booking;
 

@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use crate::ledger::{Entry, LedgerAccount, LedgerError};
 use crate::lots::Funds;
 use crate::money::{self, Currency, MoneyError};
+use crate::recharge::{Recharge, RechargeRequest};
 use crate::standing::{self, Occasion, Standing, StandingPolicy};
 
 /// A tenant's wallet.
@@ -33,6 +34,8 @@ pub struct Wallet {
     pub standing_ver: u64,
     /// Every GMT day up to this one was read after it ended.
     pub completed_through: Option<Date>,
+    /// Auto-recharge.
+    pub recharge: Recharge,
     /// Grows with every write, also with one that books nothing; the next write is conditional on it.
     pub rev: u64,
 }
@@ -44,6 +47,8 @@ pub struct WalletChange {
     pub wallet: Wallet,
     /// The standing before, if it changed.
     pub standing_before: Option<Standing>,
+    /// Money to ask for, if auto-recharge found the balance too low.
+    pub recharge: Option<RechargeRequest>,
 }
 
 impl Wallet {
@@ -58,6 +63,7 @@ impl Wallet {
             standing: Standing::Low,
             standing_ver: 1,
             completed_through: None,
+            recharge: Recharge::default(),
             rev: 0,
         }
     }
@@ -112,7 +118,7 @@ impl Wallet {
         -self.account(LedgerAccount::Cash)
     }
 
-    /// Evaluates the standing at `now`.
+    /// Evaluates the standing and auto-recharge at `now`.
     pub fn settle(
         mut self,
         policy: &StandingPolicy,
@@ -125,9 +131,12 @@ impl Wallet {
         if changed {
             self.standing_ver += 1;
         }
+        let balance = self.balance();
+        let recharge = self.recharge.evaluate(balance, self.currency, now);
         WalletChange {
             wallet: self,
             standing_before: changed.then_some(before),
+            recharge,
         }
     }
 

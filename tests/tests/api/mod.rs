@@ -1,5 +1,6 @@
 //! What the API promises its callers, and the provisioning saga under faults and crashes.
 
+mod acts;
 mod auth;
 mod canary;
 mod crashes;

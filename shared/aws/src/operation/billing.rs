@@ -1,4 +1,4 @@
-//! The money transactions: a usage run and a payment. Each is all or nothing and a replay is a no-op.
+//! The money transaction of a usage run, all or nothing, and what every money transaction holds.
 
 use domain::booking::Booking;
 use domain::event::Event;
@@ -10,9 +10,8 @@ use domain::wallet::Wallet;
 use domain::{Date, Timestamp};
 
 use crate::store::to_item;
-use crate::table::control::{Idempotency, IdempotencyItem};
 use crate::table::due::{ActKind, act_item};
-use crate::table::ledger::{EntryItem, NaturalKeyItem, WalletItem, wallet_from_item, wallet_key};
+use crate::table::ledger::{EntryItem, WalletItem, wallet_from_item, wallet_key};
 use crate::table::outbox;
 use crate::table::tenants::{meta_key, tenant_from_item, tenant_of_item};
 use crate::table::usage::{PeriodItem, SheetItem, sheet_from_item, sheet_key};
@@ -28,23 +27,6 @@ pub struct UsageRead {
     pub wallet: Option<Wallet>,
     /// Its sheets of the days asked for; days without one are left out.
     pub sheets: Vec<DaySheet>,
-}
-
-/// Money that came in.
-#[derive(Debug, Clone)]
-pub struct Payment {
-    /// The request's idempotency key.
-    pub idempotency: Idempotency,
-    /// What makes the payment unique for ever.
-    pub natural_key: String,
-    /// The entry.
-    pub entry: Entry,
-    /// The wallet as it becomes; `rev` is the one that was read, the head is set here.
-    pub wallet: Wallet,
-    /// Events of this change.
-    pub events: Vec<Event>,
-    /// When time alone may change the standing.
-    pub timer_at: Option<Timestamp>,
 }
 
 /// What must hold for a sheet that was read at this revision; 0 = it was not there.
@@ -158,42 +140,8 @@ impl Store {
         Ok(wallet)
     }
 
-    /// Books a payment. A replay conflicts on `IDEM` or `N`, a lost race on `WALLET` or `E` only.
-    pub async fn book_payment(
-        &self,
-        tenant: &TenantId,
-        payment: &Payment,
-    ) -> Result<Wallet, CommitError> {
-        const OPERATION: &str = "book payment";
-        let names = self.names();
-        let natural = NaturalKeyItem::new(tenant, &payment.natural_key, payment.entry.seq);
-        let transaction = Transaction::new(self)
-            .put(
-                "IDEM",
-                &names.control,
-                to_item(OPERATION, &IdempotencyItem::new(&payment.idempotency))?,
-                &Expect::Absent,
-            )
-            .put(
-                "N",
-                &names.ledger,
-                to_item(OPERATION, &natural)?,
-                &Expect::Absent,
-            );
-        let (transaction, wallet) = self.money(
-            transaction,
-            tenant,
-            Some(&payment.entry),
-            &payment.wallet,
-            &payment.events,
-            payment.timer_at,
-        )?;
-        transaction.commit(OPERATION).await?;
-        Ok(wallet)
-    }
-
     /// What every money transaction holds: the entry, the wallet under its revision, events, the timer.
-    fn money<'a>(
+    pub(crate) fn money<'a>(
         &'a self,
         mut transaction: Transaction<'a>,
         tenant: &TenantId,

@@ -9,6 +9,7 @@ use domain::lots::Funds;
 use domain::money::{self, Currency};
 use domain::plan::{Origin, PlanRef};
 use domain::rating::{LineDelta, PeriodDelta};
+use domain::recharge::Recharge;
 use domain::standing::Standing;
 use domain::usage::Exchange;
 use domain::wallet::Wallet;
@@ -41,6 +42,8 @@ pub(crate) struct WalletItem {
     standing_ver: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     through: Option<Date>,
+    #[serde(default, skip_serializing_if = "Recharge::is_default")]
+    recharge: Recharge,
     /// Grows with every write, also with those that book nothing.
     rev: u64,
 }
@@ -65,6 +68,7 @@ impl WalletItem {
             standing: wallet.standing,
             standing_ver: wallet.standing_ver,
             through: wallet.completed_through,
+            recharge: wallet.recharge,
             rev: wallet.rev,
         }
     }
@@ -86,6 +90,7 @@ impl WalletItem {
             standing: self.standing,
             standing_ver: self.standing_ver,
             completed_through: self.through,
+            recharge: self.recharge,
             rev: self.rev,
         })
     }
