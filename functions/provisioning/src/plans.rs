@@ -7,7 +7,7 @@ use axum::extract::State;
 use domain::Decimal;
 use domain::ids::PlanId;
 use domain::money::{self, Currency, parse_decimal};
-use domain::plan::{Payment, PlanError, PlanRef, PricePlan, Rule, TenantDefaults};
+use domain::plan::{CategoryMatch, Payment, PlanError, PlanRef, PricePlan, Rule, TenantDefaults};
 use domain::standing::StandingPolicy;
 use domain::usage::Category;
 use http::StatusCode;
@@ -138,6 +138,12 @@ fn parse(value: &NewPlan, id: PlanId) -> Result<PricePlan, Failure> {
         let category = category.ok_or(Code::UNKNOWN_CATEGORY)?;
         rules.push(Rule::multiplier(category, decimal(text, "multiplier")?));
     }
+    let is_number_fee = |rule: &Rule| rule.category == CategoryMatch::One(Category::NUMBER_FEE);
+    if let Some(rule) = rules.iter().find(|rule| is_number_fee(rule)) {
+        // Which numbers a tenant holds on which day is not recorded yet: the fee would be charged as zero.
+        let why = format!("rule {}: number-fee cannot be charged yet", rule.id);
+        return Err(Code::PLAN_INVALID.because(why));
+    }
     let default = value.default_multiplier.as_deref();
     let floor = value.margin_floor.as_deref();
     let plan = PricePlan {
@@ -232,6 +238,11 @@ mod tests {
             ("default_multiplier", json!("1.00001"), "plan_invalid"),
             ("margin_floor", json!("-0.1"), "plan_invalid"),
             ("currency", json!("ZZZ"), "unknown_currency"),
+            (
+                "rules",
+                json!([{ "id": "n", "category": "number-fee", "model": { "type": "fee", "monthly_fee": "1" } }]),
+                "plan_invalid",
+            ),
             ("name", json!(" "), "name_invalid"),
             ("name", json!("a\u{202e}b"), "name_invalid"),
             ("standing", json!({ "credit_limit": "-1" }), "plan_invalid"),

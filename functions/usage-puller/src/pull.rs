@@ -412,6 +412,12 @@ fn log_alarms(tenant_id: &TenantId, run: &Run<'_>, decision: &Decision) {
     for day in &decision.overlapping {
         tracing::error!(tenant.id = %tenant_id, usage.day = %day, error_type = "category_overlap", "leaves exceed Twilio's total");
     }
+    for (day, family) in &decision.exceeding {
+        tracing::warn!(tenant.id = %tenant_id, usage.day = %day, detail.family = ?family, error_type = "detail_exceeds_record", "single items cost more than Twilio's record of them");
+    }
+    for change in &decision.late {
+        tracing::error!(tenant.id = %tenant_id, usage.day = %change.sheet.day, error_type = "late_revision", "a revision of a day so old is not booked without approval");
+    }
     // An answer without any row, or none at all, says nothing about single days.
     let silent = decision.silent.iter().filter(|_| !run.records.is_empty());
     for day in silent {
