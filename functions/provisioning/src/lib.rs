@@ -38,6 +38,8 @@ mod wallet_view;
 
 mod api_keys;
 
+mod books;
+
 mod records;
 
 mod days;

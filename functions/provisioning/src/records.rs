@@ -12,12 +12,14 @@ use domain::lots::LotClass;
 use domain::money;
 use domain::plan::Origin;
 use domain::rating::DaySheet;
+use domain::shares::Share;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::app::App;
+use crate::books::Books;
 use crate::days::Days;
 use crate::extract::{Item, Params, TenantPath, page_limit};
 use crate::money_act::reference_of;
@@ -195,24 +197,28 @@ pub async fn usage(
         Some(_) => return Err(Code::QUERY_INVALID.because("by must be day or category")),
     };
     let tenant = app.tenant(&id).await?;
-    let sheets = app.store.day_sheets(&id, days.from, days.to).await?;
+    let books = Books::load(&app, &tenant, days).await?;
+    let shares = books.shares(days);
     let rows = if by_day {
-        sheets.iter().map(day_row).collect()
+        let sheets = books.sheets.iter();
+        let asked = sheets.filter(|sheet| days.from <= sheet.day && sheet.day <= days.to);
+        asked.map(|sheet| day_row(sheet, &shares)).collect()
     } else {
-        category_rows(&sheets)
+        category_rows(&shares)
     };
     let body = json!({
         "from": days.from.to_string(),
         "to": days.to.to_string(),
         "currency": tenant.currency,
         "rows": rows,
-        "cost": money::to_text(sheets.iter().map(DaySheet::cost).sum()),
-        "charge": money::to_text(sheets.iter().map(DaySheet::charge).sum()),
+        "cost": money::to_text(shares.iter().map(|share| share.quantities.cost).sum()),
+        "charge": money::to_text(shares.iter().map(|share| share.charge).sum()),
     });
     Ok(view::json(StatusCode::OK, &body))
 }
 
-fn day_row(sheet: &DaySheet) -> UsageRow {
+fn day_row(sheet: &DaySheet, shares: &[Share]) -> UsageRow {
+    let of_day = shares.iter().filter(|share| share.day == sheet.day);
     UsageRow {
         day: Some(sheet.day.to_string()),
         category: None,
@@ -220,19 +226,19 @@ fn day_row(sheet: &DaySheet) -> UsageRow {
         count: None,
         usage: None,
         cost: money::to_text(sheet.cost()),
-        charge: money::to_text(sheet.charge()),
+        charge: money::to_text(of_day.map(|share| share.charge).sum()),
         held: sheet.held.clone(),
     }
 }
 
-fn category_rows(sheets: &[DaySheet]) -> Vec<UsageRow> {
+fn category_rows(shares: &[Share]) -> Vec<UsageRow> {
     let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
-    for (key, line) in sheets.iter().flat_map(|sheet| &sheet.lines) {
-        let sum = sums.entry(key.category.as_str()).or_default();
-        sum.count += line.quantities.count;
-        sum.usage += line.quantities.usage;
-        sum.cost += line.quantities.cost;
-        sum.charge += line.charge;
+    for share in shares {
+        let sum = sums.entry(share.key.category.as_str()).or_default();
+        sum.count += share.quantities.count;
+        sum.usage += share.quantities.usage;
+        sum.cost += share.quantities.cost;
+        sum.charge += share.charge;
     }
     let rows = sums.into_iter().map(|(category, sum)| UsageRow {
         day: None,
@@ -329,30 +335,25 @@ fn state(fields: &BTreeMap<String, String>) -> Option<CallbackState> {
 #[cfg(test)]
 mod tests {
     use domain::plan::RuleId;
-    use domain::rating::SheetLine;
     use domain::usage::{Category, LineKey, Quantities};
 
     use super::*;
 
     #[test]
     fn categories_sum_over_days() {
-        let sheet = |day: &str, cost| DaySheet {
-            lines: BTreeMap::from([(
-                LineKey {
-                    category: Category::OTHER,
-                    rule: RuleId::default_rule(),
-                },
-                SheetLine {
-                    quantities: Quantities {
-                        cost: Decimal::new(cost, 4),
-                        ..Quantities::default()
-                    },
-                    charge: Decimal::new(cost * 2, 4),
-                },
-            )]),
-            ..DaySheet::empty(day.parse().unwrap())
+        let share = |day: &str, cost| Share {
+            day: day.parse().unwrap(),
+            key: LineKey {
+                category: Category::OTHER,
+                rule: RuleId::default_rule(),
+            },
+            quantities: Quantities {
+                cost: Decimal::new(cost, 4),
+                ..Quantities::default()
+            },
+            charge: Decimal::new(cost * 2, 4),
         };
-        let rows = category_rows(&[sheet("2026-11-01", 79), sheet("2026-11-02", -9)]);
+        let rows = category_rows(&[share("2026-11-01", 79), share("2026-11-02", -9)]);
         assert_eq!(rows.len(), 1);
         assert_eq!(
             (rows[0].cost.as_str(), rows[0].charge.as_str()),

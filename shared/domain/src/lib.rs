@@ -17,6 +17,8 @@ pub mod usage;
 
 pub mod rating;
 
+pub mod shares;
+
 pub mod lots;
 
 pub mod ledger;

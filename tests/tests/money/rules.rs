@@ -207,3 +207,54 @@ async fn an_allowance_and_a_fee_are_rated_over_the_billing_period_and_revisions_
     let rent = wallet.cost() - decimal("0.5");
     assert_eq!(wallet.charged(), decimal("3.2") + rent * decimal("1.5"));
 }
+
+#[tokio::test]
+async fn the_usage_report_holds_what_rules_of_a_period_charge() {
+    let world = World::start().await;
+    let rules = json!([
+        { "id": "sms-pack", "category": "sms-outbound",
+          "model": { "type": "package", "size": "10", "package_price": "1", "per": "count" } },
+    ]);
+    let tenant = on_plan(&world, rules).await;
+    let first = today(&world);
+    for count in [7, 8] {
+        world
+            .stack
+            .sim
+            .revise_usage(
+                &tenant.account_sid,
+                today(&world),
+                "sms-outbound-longcode",
+                "0.5",
+                Some("12"),
+                Some(count),
+            )
+            .unwrap();
+        world.pull(&tenant).await;
+        world.pass(SignedDuration::from_hours(24)).await;
+    }
+    let wallet = books(&world, &tenant).await;
+    let last = today(&world);
+    for by in ["day", "category"] {
+        let path = format!(
+            "/v1/tenants/{}/usage?from={first}&to={last}&by={by}",
+            tenant.id
+        );
+        let report = world.get(&path).await;
+        assert_eq!(decimal(&report.text("/charge")), wallet.charged(), "{by}");
+        let rows = report.body["rows"].as_array().unwrap();
+        let charges = rows
+            .iter()
+            .map(|row| decimal(row["charge"].as_str().unwrap()));
+        assert_eq!(charges.sum::<Decimal>(), wallet.charged(), "{by}");
+    }
+    // Of the two packages, the first day's seven messages of fifteen.
+    let path = format!(
+        "/v1/tenants/{}/usage?from={first}&to={first}&by=category",
+        tenant.id
+    );
+    let report = world.get(&path).await;
+    let rows = report.body["rows"].as_array().unwrap();
+    let sms = rows.iter().find(|row| row["category"] == "sms-outbound");
+    assert_eq!(sms.unwrap()["charge"], "0.933333333");
+}
