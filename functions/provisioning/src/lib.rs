@@ -20,6 +20,12 @@ mod plans;
 
 mod tenants;
 
+mod billing;
+
+mod assignments;
+
+mod overrides;
+
 mod saga;
 
 mod steps;

@@ -8,6 +8,7 @@ mod hostile;
 mod isolation;
 mod keys;
 mod plans;
+mod pricing;
 mod provisioning;
 mod reconciliation;
 mod store_down;
