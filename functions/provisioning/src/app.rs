@@ -22,8 +22,8 @@ use crate::extract::Caller;
 use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
-    acts, api_keys, assignments, auto_recharge, billing, holds, operator_keys, overrides, plans,
-    reconciliation, records, subaccounts, tenants, wallet_view,
+    acts, api_keys, assignments, auto_recharge, billing, explain, holds, operator_keys, overrides,
+    plans, reconciliation, records, subaccounts, tenants, verify, wallet_view,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -165,6 +165,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/api-keys/{item}", delete(api_keys::revoke))
         .route("/usage", get(records::usage))
         .route("/ledger", get(records::ledger))
+        .route("/ledger/verify", get(verify::one))
+        .route("/explain", get(explain::read))
         .route("/callbacks/{item}", get(records::callbacks));
     Router::new()
         .route("/v1/operator-keys", post(operator_keys::create))
@@ -173,6 +175,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/v1/plans/{plan}/versions/{version}", get(plans::read))
         .route("/v1/tenants", post(tenants::create).get(tenants::list))
         .nest("/v1/tenants/{tenant}", tenant)
+        .route("/v1/ledger/verify", get(verify::all))
+        .route("/v1/ledger/accounts", get(verify::accounts))
         .route("/v1/transfers", post(acts::transfer))
         .route("/v1/reconciliation", get(reconciliation::read))
         .route("/v1/subaccounts/unowned", get(subaccounts::unowned))

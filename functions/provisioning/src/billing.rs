@@ -29,15 +29,29 @@ pub struct BillingChange {
     /// No tax is charged.
     pub tax_exempt: Option<bool>,
     /// `null` removes it.
-    #[serde(default, deserialize_with = "given")]
-    pub tax_id: Option<Option<String>>,
+    #[serde(default)]
+    pub tax_id: TaxIdChange,
     /// Lines of an address.
     pub bill_to: Option<Vec<String>>,
 }
 
-/// Tells `null` from absent.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// A change of the tax number, which tells `null` from absent.
+#[derive(Debug, Default)]
+pub enum TaxIdChange {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It goes.
+    Remove,
+    /// It becomes this.
+    Set(String),
+}
+
+impl<'de> Deserialize<'de> for TaxIdChange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = Option::deserialize(deserializer)?;
+        Ok(given.map_or(Self::Remove, Self::Set))
+    }
 }
 
 impl BillingChange {
@@ -51,8 +65,10 @@ impl BillingChange {
             let invalid = |_| Code::BILLING_INVALID.because("tax_rate is no decimal number");
             next.tax_rate = parse_decimal(text).map_err(invalid)?;
         }
-        if let Some(tax_id) = &self.tax_id {
-            next.tax_id.clone_from(tax_id);
+        match &self.tax_id {
+            TaxIdChange::Keep => {}
+            TaxIdChange::Remove => next.tax_id = None,
+            TaxIdChange::Set(tax_id) => next.tax_id = Some(tax_id.clone()),
         }
         if let Some(bill_to) = &self.bill_to {
             next.bill_to.clone_from(bill_to);

@@ -46,6 +46,12 @@ mod api_keys;
 
 mod records;
 
+mod books;
+
+mod verify;
+
+mod explain;
+
 mod days;
 
 mod reconciliation;

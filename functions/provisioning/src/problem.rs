@@ -53,6 +53,7 @@ codes! {
     CALLBACKS_NOT_FOUND 404 "callbacks_not_found" "No callback of this resource is recorded.";
     PLAN_NOT_FOUND 404 "plan_not_found" "There is no such plan version.";
     OVERRIDE_NOT_FOUND 404 "override_not_found" "The tenant has no such override.";
+    LINE_NOT_FOUND 404 "line_not_found" "Nothing is booked there.";
     TOP_UP_NOT_FOUND 404 "top_up_not_found" "The tenant has no top-up with this reference.";
     RECHARGE_REQUEST_NOT_FOUND 404 "recharge_request_not_found" "The tenant's auto-recharge made no such request.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "This endpoint does not take that method.";

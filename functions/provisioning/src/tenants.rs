@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::app::{App, audit, day_of};
-use crate::billing::BillingChange;
+use crate::billing::{BillingChange, TaxIdChange};
 use crate::extract::{Caller, IdempotencyKey, JsonBody, Params, TenantPath, page_limit};
 use crate::problem::{Answer, Code, Failure};
 use crate::saga::{Audience, LEASE, Outcome, Saga, later};
@@ -56,7 +56,10 @@ impl NewTenant {
             billing_day: self.billing_day,
             tax_rate: self.tax_rate.clone(),
             tax_exempt: self.tax_exempt,
-            tax_id: self.tax_id.clone().map(Some),
+            tax_id: self
+                .tax_id
+                .clone()
+                .map_or(TaxIdChange::Keep, TaxIdChange::Set),
             bill_to: self.bill_to.clone(),
         };
         change.applied_to(&BillingProfile::from(&plan.defaults))

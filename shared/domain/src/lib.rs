@@ -29,6 +29,14 @@ pub mod wallet_acts;
 
 pub mod booking;
 
+pub mod verify;
+
+pub mod explain;
+
+pub mod shares;
+
+pub mod what_if;
+
 pub mod standing;
 
 pub mod tenant;

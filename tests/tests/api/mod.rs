@@ -2,6 +2,7 @@
 
 mod acts;
 mod auth;
+mod books;
 mod canary;
 mod crashes;
 mod hostile;
