@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws::{AuditDraft, Secrets, Store, StoreError};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use domain::Date;
 use domain::event::{EVENT_VERSION, Event, Fact};
 use domain::ids::{EventId, TenantId};
@@ -22,8 +22,8 @@ use crate::extract::Caller;
 use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
-    acts, api_keys, auto_recharge, holds, operator_keys, plans, reconciliation, records,
-    subaccounts, tenants, wallet_view,
+    acts, api_keys, assignments, auto_recharge, billing, explain, holds, operator_keys, overrides,
+    plans, reconciliation, records, subaccounts, tenants, verify, wallet_view,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -140,6 +140,10 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/", get(tenants::read))
         .route("/suspend", post(holds::suspend))
         .route("/reactivate", post(holds::reactivate))
+        .route("/plan", post(assignments::assign))
+        .route("/overrides", post(overrides::create).get(overrides::list))
+        .route("/overrides/{item}/end", post(overrides::end))
+        .route("/billing", patch(billing::change))
         .route("/wallet", get(wallet_view::read))
         .route("/top-ups", post(acts::top_up))
         .route("/credits", post(acts::credit))
@@ -161,13 +165,18 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/api-keys/{item}", delete(api_keys::revoke))
         .route("/usage", get(records::usage))
         .route("/ledger", get(records::ledger))
+        .route("/ledger/verify", get(verify::one))
+        .route("/explain", get(explain::read))
         .route("/callbacks/{item}", get(records::callbacks));
     Router::new()
         .route("/v1/operator-keys", post(operator_keys::create))
         .route("/v1/operator-keys/{item}", delete(operator_keys::revoke))
         .route("/v1/plans", post(plans::create).get(plans::list))
+        .route("/v1/plans/{plan}/versions/{version}", get(plans::read))
         .route("/v1/tenants", post(tenants::create).get(tenants::list))
         .nest("/v1/tenants/{tenant}", tenant)
+        .route("/v1/ledger/verify", get(verify::all))
+        .route("/v1/ledger/accounts", get(verify::accounts))
         .route("/v1/transfers", post(acts::transfer))
         .route("/v1/reconciliation", get(reconciliation::read))
         .route("/v1/subaccounts/unowned", get(subaccounts::unowned))

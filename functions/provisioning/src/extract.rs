@@ -90,7 +90,7 @@ fn is_json(parts: &Parts) -> bool {
 }
 
 /// The parser's message without anything that a terminal or page could take for more than text.
-fn shown(error: &serde_json::Error) -> String {
+pub fn shown(error: &serde_json::Error) -> String {
     error
         .to_string()
         .chars()

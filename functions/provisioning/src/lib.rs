@@ -20,6 +20,12 @@ mod plans;
 
 mod tenants;
 
+mod billing;
+
+mod assignments;
+
+mod overrides;
+
 mod saga;
 
 mod steps;
@@ -41,6 +47,10 @@ mod api_keys;
 mod books;
 
 mod records;
+
+mod verify;
+
+mod explain;
 
 mod days;
 

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use domain::Decimal;
 use domain::ids::PlanId;
 use domain::money::{self, Currency, parse_decimal};
-use domain::plan::{CategoryMatch, Payment, PlanError, PlanRef, PricePlan, Rule, TenantDefaults};
+use domain::plan::{
+    CategoryMatch, Payment, PlanError, PlanRef, PricePlan, Rule, RuleId, TenantDefaults,
+};
 use domain::standing::StandingPolicy;
 use domain::usage::Category;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{App, TRIES_MAX};
-use crate::extract::{JsonBody, Params, page_limit};
+use crate::extract::{JsonBody, Params, page_limit, shown};
 use crate::problem::{Answer, Code, Failure, unavailable};
 use crate::tenants::lost_race;
 use crate::view;
@@ -37,7 +39,7 @@ pub struct NewPlan {
     #[serde(default)]
     multipliers: BTreeMap<String, String>,
     #[serde(default)]
-    rules: Vec<Rule>,
+    rules: Vec<Value>,
     margin_floor: Option<String>,
     #[serde(default)]
     payment: Payment,
@@ -132,17 +134,14 @@ fn parse(value: &NewPlan, id: PlanId) -> Result<PricePlan, Failure> {
     let decimal = |text: &str, what: &str| -> Result<Decimal, Failure> {
         parse_decimal(text).map_err(|error| Code::PLAN_INVALID.because(format!("{what}: {error}")))
     };
-    let mut rules = value.rules.clone();
+    let numbered = value.rules.iter().enumerate();
+    let mut rules = numbered
+        .map(|(index, rule)| parse_rule(rule, &format!("number {}", index + 1)))
+        .collect::<Result<Vec<Rule>, Failure>>()?;
     for (name, text) in &value.multipliers {
         let category = Category::parse(name).filter(|category| !category.is_fee());
         let category = category.ok_or(Code::UNKNOWN_CATEGORY)?;
         rules.push(Rule::multiplier(category, decimal(text, "multiplier")?));
-    }
-    let is_number_fee = |rule: &Rule| rule.category == CategoryMatch::One(Category::NUMBER_FEE);
-    if let Some(rule) = rules.iter().find(|rule| is_number_fee(rule)) {
-        // Which numbers a tenant holds on which day is not recorded yet: the fee would be charged as zero.
-        let why = format!("rule {}: number-fee cannot be charged yet", rule.id);
-        return Err(Code::PLAN_INVALID.because(why));
     }
     let default = value.default_multiplier.as_deref();
     let floor = value.margin_floor.as_deref();
@@ -168,6 +167,37 @@ fn parse(value: &NewPlan, id: PlanId) -> Result<PricePlan, Failure> {
     })?;
     domain::tenant::check_name(&plan.name).map_err(|why| Code::NAME_INVALID.because(why))?;
     Ok(plan)
+}
+
+/// Reads a rule; what is wrong with it is said with its id, or else the name that the caller knows it by.
+pub fn parse_rule(value: &Value, name: &str) -> Result<Rule, Failure> {
+    let text = |field: &str| value.get(field).and_then(Value::as_str);
+    let id = text("id").and_then(RuleId::parse);
+    let name = id.as_ref().map_or(name, RuleId::as_str);
+    if text("category").is_some_and(|category| CategoryMatch::parse(category).is_none()) {
+        let why = format!("rule {name}: category is no leaf, group or fee, nor `any`");
+        return Err(Code::UNKNOWN_CATEGORY.because(why));
+    }
+    let rule: Rule = serde_json::from_value(value.clone())
+        .map_err(|error| Code::PLAN_INVALID.because(format!("rule {name}: {}", shown(&error))))?;
+    if rule.category == CategoryMatch::One(Category::NUMBER_FEE) {
+        // Which numbers a tenant holds on which day is not recorded yet: the fee would be charged as zero.
+        let why = format!("rule {name}: number-fee cannot be charged yet");
+        return Err(Code::PLAN_INVALID.because(why));
+    }
+    Ok(rule)
+}
+
+/// Shows one version.
+pub async fn read(
+    State(app): State<Arc<App>>,
+    Path((id, version)): Path<(String, String)>,
+) -> Answer {
+    let reference = PlanId::parse(&id).ok().zip(version.parse().ok());
+    let (id, version) = reference.ok_or(Code::PLAN_NOT_FOUND)?;
+    let plan = app.plan(&PlanRef { id, version }).await?;
+    let plan = plan.ok_or(Code::PLAN_NOT_FOUND)?;
+    Ok(view::json(StatusCode::OK, &PlanView::from(&plan)))
 }
 
 /// Lists plan versions in order of plan and version.

@@ -51,6 +51,9 @@ codes! {
     API_KEY_NOT_FOUND 404 "api_key_not_found" "The tenant has no such API key.";
     OPERATOR_KEY_NOT_FOUND 404 "operator_key_not_found" "There is no such operator key.";
     CALLBACKS_NOT_FOUND 404 "callbacks_not_found" "No callback of this resource is recorded.";
+    PLAN_NOT_FOUND 404 "plan_not_found" "There is no such plan version.";
+    OVERRIDE_NOT_FOUND 404 "override_not_found" "The tenant has no such override.";
+    LINE_NOT_FOUND 404 "line_not_found" "Nothing is booked there.";
     TOP_UP_NOT_FOUND 404 "top_up_not_found" "The tenant has no top-up with this reference.";
     RECHARGE_REQUEST_NOT_FOUND 404 "recharge_request_not_found" "The tenant's auto-recharge made no such request.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "This endpoint does not take that method.";
@@ -64,6 +67,9 @@ codes! {
     TRANSFER_EXCEEDS_BALANCE 409 "transfer_exceeds_balance" "Only paid money that is left can be transferred.";
     WRITE_OFF_EXCEEDS_DEBT 409 "write_off_exceeds_debt" "No more can be written off than is owed.";
     TOO_MANY_LOTS 409 "too_many_lots" "The wallet holds as many lots as fit it; wait until some are used up.";
+    BILLING_PERIOD_FIXED 409 "billing_period_fixed" "Time zone and billing day stay as they are once a day of usage is recorded.";
+    TOO_MANY_OVERRIDES 409 "too_many_overrides" "A tenant has at most 20 overrides, those that are over included.";
+    TOO_MANY_PLAN_CHANGES 409 "too_many_plan_changes" "A tenant has at most 100 assignments of plans.";
     BODY_TOO_LARGE 413 "body_too_large" "The body is longer than 64 KiB.";
     CONTENT_TYPE_UNSUPPORTED 415 "content_type_unsupported" "The body must be application/json.";
     IDEMPOTENCY_KEY_MISMATCH 422 "idempotency_key_mismatch" "This idempotency key was used for another request.";
@@ -73,6 +79,10 @@ codes! {
     UNKNOWN_CURRENCY 422 "unknown_currency" "The currency is not an ISO 4217 code.";
     PLAN_INVALID 422 "plan_invalid" "The plan could charge nothing, a negative amount or an inexact one.";
     PLAN_CURRENCY_FIXED 422 "plan_currency_fixed" "All versions of a plan have the same currency.";
+    OVERRIDE_INVALID 422 "override_invalid" "The override could charge nothing, a negative amount or an inexact one.";
+    DAY_NOT_AHEAD 422 "day_not_ahead" "Only days that begin in more than five minutes can be changed.";
+    CURRENCY_MISMATCH 422 "currency_mismatch" "A tenant's currency never changes.";
+    BILLING_INVALID 422 "billing_invalid" "The time zone, billing day, tax or address makes no sense.";
     AMOUNT_INVALID 422 "amount_invalid" "The amount must be positive, in range, and no finer than the currency's minor unit.";
     LOT_INVALID 422 "lot_invalid" "A lot's priority or times make no sense.";
     CHARGEBACK_EXCEEDS_TOP_UP 422 "chargeback_exceeds_top_up" "No more can be charged back than was paid.";
@@ -138,6 +148,17 @@ impl Failure {
     /// Adds what only the log is told.
     pub fn caused_by(mut self, cause: impl std::fmt::Display) -> Self {
         self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// The same failure under another code, where a shared check speaks of something else.
+    pub fn under(mut self, code: Code, instead: Code) -> Self {
+        if self.problem.code == code.name {
+            let detail = self.problem.detail.take();
+            let cause = self.cause.take();
+            self = detail.map_or_else(|| instead.into(), |detail| instead.because(detail));
+            self.cause = cause;
+        }
         self
     }
 

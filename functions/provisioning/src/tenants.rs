@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::app::{App, audit, day_of};
+use crate::billing::{BillingChange, TaxIdChange};
 use crate::extract::{Caller, IdempotencyKey, JsonBody, Params, TenantPath, page_limit};
 use crate::problem::{Answer, Code, Failure};
 use crate::saga::{Audience, LEASE, Outcome, Saga, later};
@@ -39,6 +40,30 @@ pub struct NewTenant {
     plan_version: Option<u32>,
     external_id: Option<String>,
     issue_api_key: Option<bool>,
+    time_zone: Option<String>,
+    billing_day: Option<i8>,
+    tax_rate: Option<String>,
+    tax_exempt: Option<bool>,
+    tax_id: Option<String>,
+    bill_to: Option<Vec<String>>,
+}
+
+impl NewTenant {
+    /// How it is billed: what the sign-up says, else the plan's defaults.
+    fn billing(&self, plan: &PricePlan) -> Result<BillingProfile, Failure> {
+        let change = BillingChange {
+            time_zone: self.time_zone.clone(),
+            billing_day: self.billing_day,
+            tax_rate: self.tax_rate.clone(),
+            tax_exempt: self.tax_exempt,
+            tax_id: self
+                .tax_id
+                .clone()
+                .map_or(TaxIdChange::Keep, TaxIdChange::Set),
+            bill_to: self.bill_to.clone(),
+        };
+        change.applied_to(&BillingProfile::from(&plan.defaults))
+    }
 }
 
 /// Which tenants to list.
@@ -73,12 +98,14 @@ pub async fn create(
         return repeat(&app, &caller, &request, earlier, wants_key).await;
     }
     let plan = chosen_plan(&app, plan_id, value.plan_version).await?;
+    let billing = value.billing(&plan)?;
     let audience = Audience::Client {
         idempotency: request.clone(),
         wants_key,
     };
     let mut saga = Saga::new(&app, &caller, audience);
-    let acceptance = acceptance(&app, &caller, &request, saga.owner(), &value, &plan);
+    let mut acceptance = acceptance(&app, &caller, &request, saga.owner(), &value, &plan);
+    acceptance.tenant.billing = billing;
     let tenant = match app.store.accept_tenant(&acceptance).await {
         Ok(tenant) => tenant,
         Err(error) if error.is_conflict_on("IDEM") => {
@@ -170,7 +197,12 @@ pub fn replayed(mut response: Response) -> Response {
     response
 }
 
-async fn chosen_plan(app: &App, plan_id: &str, version: Option<u32>) -> Result<PricePlan, Failure> {
+/// The plan version that a request names, else the latest.
+pub async fn chosen_plan(
+    app: &App,
+    plan_id: &str,
+    version: Option<u32>,
+) -> Result<PricePlan, Failure> {
     let id = PlanId::parse(plan_id).map_err(|_| Code::UNKNOWN_PLAN)?;
     let plan = match version {
         Some(version) => app.plan(&PlanRef { id, version }).await?,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use domain::event::Fact;
 use domain::money;
-use domain::plan::PlanRef;
+use domain::plan::{Override, PlanRef};
 use domain::provisioning::Step;
 use domain::standing::Standing;
 use domain::tenant::{Lifecycle, Tenant, TwilioStatus};
@@ -13,6 +13,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::saga::ShownKey;
 
@@ -33,6 +34,9 @@ pub struct TenantView {
     twilio_status: Option<TwilioStatus>,
     currency: &'static str,
     plan: Option<PlanView>,
+    plans: Vec<AssignmentView>,
+    overrides: Vec<Value>,
+    billing: Value,
     holds: Vec<HoldView>,
     standing: Option<StandingView>,
     balance: Option<String>,
@@ -54,6 +58,14 @@ pub struct TenantView {
 pub struct PlanView {
     plan_id: String,
     version: u32,
+}
+
+/// A plan version from a day on.
+#[derive(Debug, Serialize)]
+struct AssignmentView {
+    from: String,
+    #[serde(flatten)]
+    plan: PlanView,
 }
 
 #[derive(Debug, Serialize)]
@@ -146,6 +158,9 @@ impl TenantView {
             twilio_status: tenant.twilio_status,
             currency: tenant.currency.code(),
             plan: tenant.plan_on(crate::app::day_of(now)).map(PlanView::from),
+            plans: assignments(tenant),
+            overrides: tenant.overrides.iter().map(own_rule).collect(),
+            billing: serde_json::json!(tenant.billing),
             holds: holds(tenant),
             standing: wallet.map(|wallet| wallet.standing.into()),
             balance: amount(Wallet::balance),
@@ -166,6 +181,24 @@ impl TenantView {
         self.api_key = key.map(KeyView::from);
         self
     }
+}
+
+fn assignments(tenant: &Tenant) -> Vec<AssignmentView> {
+    let shown = tenant.plans.iter().map(|assignment| AssignmentView {
+        from: assignment.from.to_string(),
+        plan: PlanView::from(&assignment.plan),
+    });
+    shown.collect()
+}
+
+/// An override as an answer.
+pub fn own_rule(own: &Override) -> Value {
+    serde_json::json!({
+        "number": own.number,
+        "from": own.from.to_string(),
+        "until": own.until.map(|until| until.to_string()),
+        "rule": own.rule,
+    })
 }
 
 fn holds(tenant: &Tenant) -> Vec<HoldView> {

@@ -54,6 +54,7 @@ pub use table::audit::AuditDraft;
 pub use table::callbacks::{CallbackRecord, Recorded};
 pub use table::control::{Idempotency, IdempotencyState, OperatorKey};
 pub use table::due::{ActKind, DueItem, TICK_S, Tick, pull_tick};
+pub use table::ledger::ChainPage;
 pub use table::outbox::{OUTBOX_PARTITIONS, OutboxRow, outbox_partition};
 pub use table::tenants::{IssuedKey, TenantPage};
 pub use tokens::{MainSecret, Tokens};

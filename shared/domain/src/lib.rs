@@ -31,6 +31,12 @@ pub mod wallet_acts;
 
 pub mod booking;
 
+pub mod verify;
+
+pub mod explain;
+
+pub mod what_if;
+
 pub mod standing;
 
 pub mod tenant;

@@ -1,4 +1,5 @@
-//! What each line of a day was charged, charges of billing periods included.
+//! What each line of a day was charged, charges of billing periods included; and what each single call or
+//! message was, of that.
 //!
 //! A period rule's charge is one amount for many days: it is spread over their lines by quantity. Nothing is
 //! rated here, only spread, so that shares always add up to what is booked.
@@ -9,6 +10,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::category::Category;
+use crate::detail::Item;
 use crate::money::{self, LEDGER_SCALE};
 use crate::period::BillingCalendar;
 use crate::plan::RuleSet;
@@ -85,11 +87,71 @@ pub fn shares<'a>(
     shares
 }
 
+/// What each item was charged of its day's category, and of carriers' fees: by cost, or by units where all
+/// costs are zero. What is left belongs to no item.
+pub fn charges_of(items: &[Item], shares: &[Share]) -> Vec<Decimal> {
+    let mut pools: BTreeMap<(Date, &Category), Pool> = BTreeMap::new();
+    for share in shares {
+        let pool = pools.entry((share.day, &share.key.category)).or_default();
+        pool.charge += share.charge;
+        pool.cost += share.quantities.cost;
+        pool.units += share.quantities.usage;
+    }
+    let mut groups: BTreeMap<(Date, Category), Vec<usize>> = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        let day = item.day();
+        groups
+            .entry((day, item.category()))
+            .or_default()
+            .push(index);
+        if let Some(fees) = item.family.carrier_fees() {
+            groups.entry((day, fees)).or_default().push(index);
+        }
+    }
+    let mut charges = vec![Decimal::ZERO; items.len()];
+    for ((day, category), indices) in groups {
+        let Some(pool) = pools.get(&(day, &category)) else {
+            continue;
+        };
+        for (index, part) in indices.iter().zip(pool.spread(items, &indices)) {
+            charges[*index] += part;
+        }
+    }
+    charges
+}
+
+/// What is booked for a category on a day.
+#[derive(Debug, Default)]
+struct Pool {
+    charge: Decimal,
+    cost: Decimal,
+    units: Decimal,
+}
+
+impl Pool {
+    /// The items' parts; what the books know beyond them keeps its own.
+    fn spread(&self, items: &[Item], indices: &[usize]) -> Vec<Decimal> {
+        let of = |index: &usize| items[*index].price.unwrap_or_default();
+        let mut weights: Vec<Decimal> = indices.iter().map(of).collect();
+        let mut whole = self.cost;
+        if weights.iter().all(Decimal::is_zero) {
+            let of = |index: &usize| Decimal::from(items[*index].units);
+            weights = indices.iter().map(of).collect();
+            whole = self.units;
+        }
+        let known: Decimal = weights.iter().copied().sum();
+        weights.push((whole - known).max(Decimal::ZERO));
+        money::apportion(self.charge, &weights, LEDGER_SCALE)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::category::DetailFamily;
+    use crate::detail::tests::item;
     use crate::plan::tests::plan;
     use crate::plan::{Measure, Model, RuleId};
     use crate::rating::{rate_day, rate_periods};
@@ -130,6 +192,24 @@ mod tests {
             let booked: Decimal = sheets.iter().map(DaySheet::charge).chain(periods.iter().map(PeriodSheet::charge)).sum();
             let spread = shares(&sheets, &periods, &calendar, &|_| Some(&rules));
             prop_assert_eq!(spread.iter().map(|share| share.charge).sum::<Decimal>(), booked);
+        }
+
+        #[test]
+        fn items_never_take_more_than_is_booked(prices in proptest::collection::vec(proptest::option::of(0_i64..500), 1..20), cost in 0_i64..3_000, charge in 0_i64..9_000_000_000) {
+            let items: Vec<Item> = prices.iter().map(|price| item(DetailFamily::Calls, "+442079460000", 61, *price)).collect();
+            let share = Share {
+                day: items[0].day(),
+                key: key("calls-outbound", "default"),
+                quantities: of(50, cost),
+                charge: Decimal::new(charge, 9),
+            };
+            let charges = charges_of(&items, std::slice::from_ref(&share));
+            let sum: Decimal = charges.iter().copied().sum();
+            prop_assert!(sum <= share.charge && charges.iter().all(|charge| *charge >= Decimal::ZERO));
+            let known: Decimal = items.iter().filter_map(|item| item.price).sum();
+            if known >= share.quantities.cost && !known.is_zero() {
+                prop_assert_eq!(sum, share.charge);
+            }
         }
     }
 }

@@ -2,12 +2,14 @@
 
 mod acts;
 mod auth;
+mod books;
 mod canary;
 mod crashes;
 mod hostile;
 mod isolation;
 mod keys;
 mod plans;
+mod pricing;
 mod provisioning;
 mod reconciliation;
 mod store_down;

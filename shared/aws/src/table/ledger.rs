@@ -147,6 +147,47 @@ struct PeriodLines {
     r: BTreeMap<String, String>,
 }
 
+/// A page of a tenant's chain.
+#[derive(Debug, Clone)]
+pub struct ChainPage {
+    /// The entries, in order.
+    pub entries: Vec<Entry>,
+    /// What is wrong with rows: what, what it should be, what it is.
+    pub faults: Vec<(String, String, String)>,
+    /// The last row's hash.
+    pub head: String,
+    /// The last row's number.
+    pub last: u64,
+    /// There are no more.
+    pub is_last: bool,
+}
+
+impl ChainPage {
+    fn add(&mut self, mut item: EntryItem) -> Result<(), StoreError> {
+        let name = format!("row {}", item.sk);
+        if item.prev != self.head {
+            let what = format!("{name} previous hash");
+            self.faults
+                .push((what, self.head.clone(), item.prev.clone()));
+        }
+        self.head.clone_from(&item.hash);
+        let number = item.sk.strip_prefix("E#").and_then(|seq| seq.parse().ok());
+        self.last = number.unwrap_or(self.last + 1);
+        if !item.is_intact()? {
+            let written = std::mem::take(&mut item.hash);
+            // What the row says is computed with all the same; it is the hash that tells.
+            item.hash = hash(&item)?;
+            self.faults
+                .push((format!("{name} hash"), item.hash.clone(), written));
+        }
+        match item.into_entry() {
+            Ok(entry) => self.entries.push(entry),
+            Err(error) => self.faults.push((name, error.to_string(), String::new())),
+        }
+        Ok(())
+    }
+}
+
 /// `N#`: a payment that was booked.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct NaturalKeyItem {
@@ -420,6 +461,37 @@ impl Store {
             entries.push(item.into_entry()?);
         }
         Ok(entries)
+    }
+
+    /// A tenant's entries in order from behind `after`, with what is wrong with their rows: what a proof of the
+    /// books reads, page by page. A row that cannot be read is a fault, not an error.
+    pub async fn chain_page(
+        &self,
+        tenant: &TenantId,
+        after: u64,
+        head: &str,
+        limit: usize,
+    ) -> Result<ChainPage, StoreError> {
+        let (low, high) = (entry_sort_key(after + 1), entry_sort_key(9_999_999_999));
+        let range = Range {
+            consistent: true,
+            limit: Some(limit),
+            ..Range::all(partition(tenant), Sort::Between(low, high))
+        };
+        let items: Vec<EntryItem> = self
+            .query("read entries", &self.names().ledger, range)
+            .await?;
+        let mut page = ChainPage {
+            is_last: items.len() < limit,
+            last: after,
+            head: head.to_owned(),
+            entries: Vec::new(),
+            faults: Vec::new(),
+        };
+        for item in items {
+            page.add(item)?;
+        }
+        Ok(page)
     }
 
     /// The entry that a natural key was booked as.

@@ -162,6 +162,20 @@ impl Store {
         Ok(sheets)
     }
 
+    /// All of a tenant's period sheets, in order, read consistently.
+    pub async fn all_period_sheets(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<PeriodSheet>, StoreError> {
+        const OPERATION: &str = "read period sheets";
+        let range = Range {
+            consistent: true,
+            ..Range::all(partition(tenant), Sort::Prefix("M#".to_owned()))
+        };
+        let items: Vec<PeriodItem> = self.query(OPERATION, &self.names().usage, range).await?;
+        items.into_iter().map(PeriodItem::into_sheet).collect()
+    }
+
     /// A tenant's sheets of a range of days, in order, read consistently.
     pub async fn day_sheets(
         &self,

@@ -123,6 +123,13 @@ impl PricePlan {
     }
 }
 
+impl RuleSet<'_> {
+    /// Refuses rules that are safe one by one and not together.
+    pub fn check(&self) -> Result<(), PlanError> {
+        check_types(self)
+    }
+}
+
 impl Override {
     /// Refuses an override that would not be safe on top of this plan.
     pub fn check(&self, plan: &PricePlan) -> Result<(), PlanError> {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Measure, Model, Rule, RuleId};
+use super::rule::{CategoryMatch, Measure, Model, Rule, RuleId};
 use super::{PlanRef, PricePlan};
 use crate::category::{Category, DetailFamily, NumberType};
 use crate::numbering;
@@ -151,6 +151,25 @@ impl<'a> RuleSet<'a> {
         found.map(|rule| self.matched(rule))
     }
 
+    /// A rule of this set as it was written; the default as a rule for anything.
+    pub fn written(&self, id: &RuleId) -> Option<Rule> {
+        if id.is_default() {
+            let (id, model) = self.default.clone()?;
+            return Some(Rule {
+                id,
+                category: CategoryMatch::Any,
+                model,
+                ..Rule::multiplier(Category::OTHER, Decimal::ONE)
+            });
+        }
+        self.rules().find(|rule| rule.id == *id).cloned()
+    }
+
+    /// Can every category's quantities be told from its daily record?
+    pub fn needs_records_only(&self) -> bool {
+        Category::all().all(|category| self.source(&category) == Source::Record)
+    }
+
     /// Where a category's quantities come from.
     pub fn source(&self, category: &Category) -> Source {
         let may_match = |rule: &&Rule| {
@@ -251,8 +270,8 @@ mod tests {
     use super::*;
     use crate::category::{Direction, Group};
     use crate::money::parse_decimal;
+    use crate::plan::Increments;
     use crate::plan::tests::plan;
-    use crate::plan::{CategoryMatch, Increments};
 
     fn leaf(name: &str) -> Category {
         Category::leaf(name).unwrap()
