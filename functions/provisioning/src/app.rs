@@ -23,7 +23,7 @@ use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
     acts, api_keys, assignments, auto_recharge, billing, explain, holds, operator_keys, overrides,
-    plans, reconciliation, records, subaccounts, tenants, verify, wallet_view,
+    plans, pulls, rates, reconciliation, records, subaccounts, tenants, verify, wallet_view,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -167,6 +167,11 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/ledger", get(records::ledger))
         .route("/ledger/verify", get(verify::one))
         .route("/explain", get(explain::read))
+        .route("/pulls", post(pulls::request))
+        .route("/unpriced", get(pulls::unpriced))
+        .route("/corrections", get(pulls::corrections))
+        .route("/corrections/{item}/approve", post(pulls::approve))
+        .route("/corrections/{item}/reject", post(pulls::reject))
         .route("/callbacks/{item}", get(records::callbacks));
     Router::new()
         .route("/v1/operator-keys", post(operator_keys::create))
@@ -178,6 +183,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/v1/ledger/verify", get(verify::all))
         .route("/v1/ledger/accounts", get(verify::accounts))
         .route("/v1/transfers", post(acts::transfer))
+        .route("/v1/exchange-rates", post(rates::record).get(rates::list))
         .route("/v1/reconciliation", get(reconciliation::read))
         .route("/v1/subaccounts/unowned", get(subaccounts::unowned))
         .route_layer(from_fn_with_state(Arc::clone(app), auth::require_key))

@@ -52,6 +52,10 @@ mod verify;
 
 mod explain;
 
+mod pulls;
+
+mod rates;
+
 mod days;
 
 mod reconciliation;

@@ -180,11 +180,6 @@ pub fn parse_rule(value: &Value, name: &str) -> Result<Rule, Failure> {
     }
     let rule: Rule = serde_json::from_value(value.clone())
         .map_err(|error| Code::PLAN_INVALID.because(format!("rule {name}: {}", shown(&error))))?;
-    if rule.category == CategoryMatch::One(Category::NUMBER_FEE) {
-        // Which numbers a tenant holds on which day is not recorded yet: the fee would be charged as zero.
-        let why = format!("rule {name}: number-fee cannot be charged yet");
-        return Err(Code::PLAN_INVALID.because(why));
-    }
     Ok(rule)
 }
 
@@ -270,7 +265,7 @@ mod tests {
             ("currency", json!("ZZZ"), "unknown_currency"),
             (
                 "rules",
-                json!([{ "id": "n", "category": "number-fee", "model": { "type": "fee", "monthly_fee": "1" } }]),
+                json!([{ "id": "n", "category": "number-fee", "model": { "type": "unit", "unit_price": "1" } }]),
                 "plan_invalid",
             ),
             ("name", json!(" "), "name_invalid"),

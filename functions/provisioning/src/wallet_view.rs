@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use domain::lots::Lot;
 use domain::money;
+use domain::unpriced;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -19,6 +20,7 @@ use crate::view::{self, StandingView};
 pub async fn read(State(app): State<Arc<App>>, TenantPath(id): TenantPath) -> Answer {
     with_wallet(&app, &id).await?;
     let wallet = wallet_of(&app, &id).await?;
+    let state = app.store.pull_state(&id).await?;
     let accounts: Map<String, Value> = wallet
         .accounts
         .iter()
@@ -27,6 +29,7 @@ pub async fn read(State(app): State<Arc<App>>, TenantPath(id): TenantPath) -> An
     let body = json!({
         "currency": wallet.currency,
         "balance": money::to_text(wallet.balance()),
+        "exposure": money::to_text(unpriced::exposure(&state.unpriced)),
         "overdraft": money::to_text(wallet.funds.overdraft()),
         "lots": wallet.funds.lots().iter().map(lot).collect::<Vec<_>>(),
         "accounts": accounts,

@@ -149,8 +149,9 @@ impl Function {
 fn route(due: DueItem) -> (Queue, TenantId, &'static str) {
     match due {
         DueItem::Pull(tenant) => (Queue::Pull, tenant, "mark"),
-        DueItem::Daily(tenant) => (Queue::Pull, tenant, "daily"),
+        DueItem::Daily(tenant) => (Queue::Pull, tenant, aws::DAILY),
         DueItem::Act(ActKind::Standing, tenant) => (Queue::Pull, tenant, "standing"),
+        DueItem::Act(ActKind::Repull, tenant) => (Queue::Pull, tenant, aws::REPULL),
         DueItem::Act(ActKind::Enforce, tenant) => (Queue::Suspend, tenant, "timer"),
         DueItem::Act(ActKind::Provision, tenant) => (Queue::Provision, tenant, "timer"),
     }

@@ -5,7 +5,7 @@
 
 use domain::Date;
 use domain::booking::follows;
-use domain::category::{DetailFamily, Direction};
+use domain::category::{Category, DetailFamily, Direction};
 use domain::detail::{Item, minutes};
 use domain::ids::AccountSid;
 use jiff::ToSpan as _;
@@ -130,6 +130,26 @@ fn message(message: &Message) -> Option<Item> {
         price: message.price,
         price_unit: message.price_unit.clone(),
     })
+}
+
+impl Wanted {
+    /// Is everything of a day listed that a category is made of?
+    pub(crate) fn holds(&self, day: Date, category: &Category) -> bool {
+        let days = match category.detail_family() {
+            Some(DetailFamily::Calls) => &self.calls,
+            Some(DetailFamily::Sms | DetailFamily::Mms) => &self.messages,
+            None => return false,
+        };
+        days.binary_search(&day).is_ok()
+    }
+}
+
+/// Do rules ask for single items at all?
+pub(crate) fn is_needed(rules: &domain::plan::RuleSet<'_>) -> bool {
+    let families = [DetailFamily::Calls, DetailFamily::Sms, DetailFamily::Mms];
+    families
+        .into_iter()
+        .any(|family| rules.needs_detail(family))
 }
 
 /// Sorts days into what their rules ask for.

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod detail;
+mod follow_up;
 mod pull;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

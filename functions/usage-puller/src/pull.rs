@@ -1,4 +1,6 @@
 //! One tenant's run: load once, ask Twilio once, decide, write once; a lost race decides again.
+//!
+//! What the run found besides money is written before the books, so that an alarm is never lost with a race.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -7,27 +9,31 @@ use std::time::Duration;
 use aws::{Command, CommitError, SecretError, StoreError, UsageRead};
 use domain::booking::{Decision, Observation, decide, follows};
 use domain::detail::Item;
+use domain::exchange::Rates;
+use domain::holdings::HeldNumber;
 use domain::ids::{AccountSid, EventId, TenantId};
 use domain::ledger::LedgerError;
+use domain::money::Currency;
 use domain::period::BillingCalendar;
 use domain::plan::{PlanRef, PricePlan, RuleSet};
-use domain::rating::{DaySheet, PeriodSheet};
+use domain::pull_state::PullState;
+use domain::rating::PeriodSheet;
 use domain::standing::Standing;
 use domain::tenant::{Lifecycle, Tenant};
-use domain::usage::{UsageRecord, window_start};
+use domain::usage::UsageRecord;
 use domain::wallet::Wallet;
 use domain::{Date, Timestamp};
 use jiff::tz::TimeZone;
+use twilio::numbers::IncomingNumberFilter;
 use twilio::{Credentials, MainCredentials, UsageQuery, UsageSpan};
 
-use crate::{Function, detail};
+use crate::window::{self, Turn};
+use crate::{Function, detail, follow_up};
 
 /// Decisions made again after a lost race.
 const TRIES_MAX: u32 = 5;
 /// Longest pause before deciding again, in milliseconds.
 const PAUSE_MS: u64 = 200;
-/// Days of one run. Of a longer gap the oldest are read, and the latest; the rest follows with the next runs.
-const DAYS_MAX: usize = 95;
 /// Plan versions that one instance remembers.
 const PLANS_MAX: usize = 1_000;
 
@@ -45,16 +51,30 @@ pub(crate) enum Outcome {
 }
 
 /// Everything that a decision may look at besides the books.
-struct Run<'a> {
-    command: &'a Command,
-    tenant: Tenant,
+pub(crate) struct Run<'a> {
+    pub(crate) command: &'a Command,
+    pub(crate) turn: Turn,
+    pub(crate) tenant: Tenant,
     calendar: BillingCalendar,
     plans: HashMap<PlanRef, Arc<PricePlan>>,
     /// The days read, in order; a long gap has a hole.
-    window: Vec<Date>,
-    records: Vec<UsageRecord>,
-    items: Vec<Item>,
-    now: Timestamp,
+    pub(crate) window: Vec<Date>,
+    /// A gap is longer than one run reads.
+    has_more: bool,
+    pub(crate) found: Found,
+    rates: HashMap<Currency, Rates>,
+    pub(crate) now: Timestamp,
+}
+
+/// What Twilio said.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) records: Vec<UsageRecord>,
+    pub(crate) items: Vec<Item>,
+    /// What the items were listed for.
+    pub(crate) listed: detail::Wanted,
+    /// Numbers held now, where a rule has a fee for them.
+    pub(crate) numbers: Option<Vec<HeldNumber>>,
 }
 
 /// Why a run did not finish. The message comes again.
@@ -95,7 +115,7 @@ impl PullError {
 impl Run<'_> {
     /// The rules in force on each day of the window, and today.
     fn rules(&self) -> HashMap<Date, RuleSet<'_>> {
-        let today = self.now.to_zoned(TimeZone::UTC).date();
+        let today = day_of(self.now);
         let days = self.window.iter().copied().chain([today]);
         days.filter_map(|day| {
             let plan = self.plans.get(self.tenant.plan_on(day)?)?;
@@ -118,6 +138,18 @@ impl Run<'_> {
         starts.dedup();
         starts
     }
+
+    /// Does any rule need what only the pull state or single items tell?
+    fn is_watched(&self) -> bool {
+        let rules = self.rules();
+        rules
+            .values()
+            .any(|rules| rules.has_number_fee() || detail::is_needed(rules))
+    }
+}
+
+fn day_of(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
 }
 
 impl Function {
@@ -125,39 +157,56 @@ impl Function {
     pub(crate) async fn pull(&self, command: &Command) -> Result<Outcome, PullError> {
         let tenant_id = &command.tenant_id;
         let now = self.host.now();
-        let today = now.to_zoned(TimeZone::UTC).date();
-        let hot = days(window_start(Some(today), today, Date::MIN), today);
+        let today = day_of(now);
+        let hot = window::hot(today);
         let mut read = self.store.read_usage(tenant_id, &hot, false).await?;
         let Some((tenant, account_sid)) = in_service(&read) else {
             return Ok(Outcome::NotInService);
         };
-        let window = self
-            .widen(tenant_id, &mut read, &tenant, hot, today)
-            .await?;
+        let turn = Turn::of(command);
+        let mut state = match turn {
+            Turn::Hot => None,
+            Turn::Daily | Turn::Requested => Some(self.store.pull_state(tenant_id).await?),
+        };
+        let through = read.wallet.as_ref().and_then(|one| one.completed_through);
+        let created_on = day_of(tenant.created_at);
+        let (window, has_more) = window::of_run(turn, state.as_ref(), through, today, created_on);
+        if window.iter().any(|day| !hot.contains(day)) {
+            let wider = self.store.read_usage(tenant_id, &window, false).await?;
+            read.sheets = wider.sheets;
+        }
         let mut run = Run {
             command,
+            turn,
             plans: self.plans_of(&tenant, &window, today).await?,
             calendar: tenant.billing.calendar().map_err(PullError::Calendar)?,
             tenant,
             window,
-            records: Vec::new(),
-            items: Vec::new(),
+            has_more,
+            found: Found::default(),
+            rates: HashMap::new(),
             now,
         };
-        let missed = match self.fetch(&account_sid, &run).await {
-            Ok((records, items)) => {
-                (run.records, run.items) = (records, items);
-                None
-            }
+        if state.is_none() && run.is_watched() {
+            state = Some(self.store.pull_state(tenant_id).await?);
+        }
+        let missed = match self
+            .fetch(&account_sid, &mut run, &read, state.as_ref())
+            .await
+        {
+            Ok(()) => None,
             Err(PullError::Twilio(error))
                 if error.is_not_found() && run.tenant.lifecycle == Lifecycle::Closed =>
             {
                 return Ok(Outcome::NotInService);
             }
             // What the clock alone decides, such as the end of grace, does not wait for Twilio.
-            Err(error) => Some(error),
+            Err(error) => {
+                state = None;
+                Some(error)
+            }
         };
-        let booked = self.book(&run, read).await;
+        let booked = self.book(&run, read, state).await;
         match missed {
             Some(error) => Err(error),
             None => booked,
@@ -165,7 +214,12 @@ impl Function {
     }
 
     /// Decides and writes, again and again while others write first.
-    async fn book(&self, run: &Run<'_>, mut read: UsageRead) -> Result<Outcome, PullError> {
+    async fn book(
+        &self,
+        run: &Run<'_>,
+        mut read: UsageRead,
+        mut state: Option<PullState>,
+    ) -> Result<Outcome, PullError> {
         let tenant_id = &run.command.tenant_id;
         let starts = run.period_starts();
         let mut is_marked = false;
@@ -173,101 +227,141 @@ impl Function {
             if attempt > 0 {
                 self.host.sleep(self.pause()).await;
                 read = self.store.read_usage(tenant_id, &run.window, true).await?;
+                if state.is_some() {
+                    state = Some(self.store.pull_state(tenant_id).await?);
+                }
             }
             let Some(wallet) = &read.wallet else {
                 return Ok(Outcome::NotInService);
             };
             let periods = self.store.period_sheets(tenant_id, &starts).await?;
-            let decision = self.decide(run, wallet, &read.sheets, &periods)?;
+            let mut after = state.as_ref().map(|state| follow_up::looked(run, state));
+            let mut decision = self.decide(run, &read, wallet, &periods, after.as_ref())?;
+            if after.is_none() && !decision.late.is_empty() {
+                let known = self.store.pull_state(tenant_id).await?;
+                after = Some(known.clone());
+                decision = self.decide(run, &read, wallet, &periods, after.as_ref())?;
+                state = Some(known);
+            }
             log_alarms(tenant_id, run, &decision);
+            let written = match (&state, after) {
+                (Some(before), Some(after)) => {
+                    self.follow_up(run, &read, &decision, before, after).await
+                }
+                _ => Ok(None),
+            };
+            let Some(known) = won(written)? else { continue };
             // Before the books: a run that is cut off in between is followed by one too many, not by none.
             if !is_marked && comes_again(run, wallet, &decision) {
                 let tick = aws::pull_tick(tenant_id, run.now);
                 self.store.mark_pull(tenant_id, tick).await?;
                 is_marked = true;
             }
-            match self.write(tenant_id, &decision).await {
-                Ok(()) => return Ok(outcome(&decision)),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::Store(error)) => return Err(error.into()),
+            if won(self.write(tenant_id, &decision).await)?.is_none() {
+                continue;
+            }
+            if won(self.finish(run, &decision, known).await)?.is_some() {
+                return Ok(outcome(&decision));
             }
         }
         Err(PullError::Contended)
     }
 
-    /// Reads the sheets before the hot window too, when completed days are missing.
-    async fn widen(
-        &self,
-        tenant_id: &TenantId,
-        read: &mut UsageRead,
-        tenant: &Tenant,
-        hot: Vec<Date>,
-        today: Date,
-    ) -> Result<Vec<Date>, StoreError> {
-        let created_on = tenant.created_at.to_zoned(TimeZone::UTC).date();
-        let through = read
-            .wallet
-            .as_ref()
-            .and_then(|wallet| wallet.completed_through);
-        let start = window_start(through, today, created_on);
-        let mut window = days(start, today);
-        if window.len() > DAYS_MAX {
-            let latest = window.len() - hot.len();
-            window.drain(DAYS_MAX - hot.len()..latest);
-        }
-        let missing: Vec<Date> = window
-            .iter()
-            .copied()
-            .filter(|day| !hot.contains(day))
-            .collect();
-        if !missing.is_empty() {
-            let wider = self.store.read_usage(tenant_id, &window, false).await?;
-            read.sheets = wider.sheets;
-        }
-        Ok(window)
-    }
-
-    /// Twilio's records of the window, and the single calls and messages that rules ask for.
+    /// Twilio's records of the window, and what rules ask for besides.
     async fn fetch(
         &self,
         account_sid: &AccountSid,
-        run: &Run<'_>,
-    ) -> Result<(Vec<UsageRecord>, Vec<Item>), PullError> {
+        run: &mut Run<'_>,
+        read: &UsageRead,
+        state: Option<&PullState>,
+    ) -> Result<(), PullError> {
         if run.window.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(());
         }
         let main = self.main.get().await?;
         let credentials = Credentials::from(MainCredentials {
             account_sid: main.account_sid,
             auth_token: main.auth_token,
         });
-        let fetched = self.fetch_with(&credentials, account_sid, run).await;
+        let fetched = self
+            .fetch_with(&credentials, account_sid, run, read, state)
+            .await;
         if matches!(fetched, Err(twilio::Error::Alarm { .. })) {
             // The main token may have been rotated: the redelivered message reads it again.
             self.main.forget();
         }
-        Ok(fetched?)
+        (run.found, run.window) = fetched?;
+        self.load_rates(run).await?;
+        Ok(())
     }
 
+    /// Answers what was found, and the days that it is about.
     async fn fetch_with(
         &self,
         credentials: &Credentials,
         account_sid: &AccountSid,
         run: &Run<'_>,
-    ) -> Result<(Vec<UsageRecord>, Vec<Item>), twilio::Error> {
-        let mut records = Vec::new();
+        read: &UsageRead,
+        state: Option<&PullState>,
+    ) -> Result<(Found, Vec<Date>), twilio::Error> {
+        let mut found = Found::default();
         for span in run.window.chunk_by(|day, next| follows(*day, *next)) {
             let query = UsageQuery::of(UsageSpan::Daily).between(span[0], span[span.len() - 1]);
             let rows = self
                 .twilio
                 .list_usage(credentials, account_sid, &query)
                 .await?;
-            records.extend(rows.into_iter().map(to_record));
+            found.records.extend(rows.into_iter().map(to_record));
         }
         let rules = run.rules();
-        let wanted = detail::wanted(&run.window, |day| rules.get(day));
-        let items = detail::list(&self.twilio, credentials, account_sid, &wanted).await?;
-        Ok((records, items))
+        let needs_items = |day: Date| rules.get(&day).is_some_and(detail::is_needed);
+        let unchanged = window::unchanged(&run.window, &read.sheets, &found.records);
+        let is_passed_over = |day: Date| {
+            needs_items(day)
+                && unchanged.contains(&day)
+                && window::is_deep(day, day_of(run.now), state)
+        };
+        let days: Vec<Date> = run
+            .window
+            .iter()
+            .copied()
+            .filter(|day| !is_passed_over(*day))
+            .collect();
+        found.records.retain(|record| days.contains(&record.day));
+        let wanted = detail::wanted(&days, |day| rules.get(day));
+        found.items = detail::list(&self.twilio, credentials, account_sid, &wanted).await?;
+        found.listed = wanted;
+        if rules.values().any(RuleSet::has_number_fee) {
+            let all = IncomingNumberFilter::default();
+            let numbers = self
+                .twilio
+                .list_incoming_numbers(credentials, account_sid, &all)
+                .await?;
+            let held = numbers.into_iter().map(|number| HeldNumber {
+                since: number.date_created.map(day_of),
+                number: number.phone_number,
+            });
+            found.numbers = Some(held.collect());
+        }
+        Ok((found, days))
+    }
+
+    /// Recorded rates for currencies other than the tenant's.
+    async fn load_rates(&self, run: &mut Run<'_>) -> Result<(), StoreError> {
+        let units = run.found.records.iter().map(|record| &record.price_unit);
+        let units = units.chain(run.found.items.iter().map(|item| &item.price_unit));
+        let others: Vec<Currency> = units
+            .flatten()
+            .filter_map(|unit| Currency::parse(unit).ok())
+            .filter(|unit| *unit != run.tenant.currency)
+            .collect();
+        for unit in others {
+            if !run.rates.contains_key(&unit) {
+                let rates = self.store.rates(unit, run.tenant.currency).await?;
+                run.rates.insert(unit, rates);
+            }
+        }
+        Ok(())
     }
 
     async fn plans_of(
@@ -313,25 +407,26 @@ impl Function {
     fn decide(
         &self,
         run: &Run<'_>,
+        read: &UsageRead,
         wallet: &Wallet,
-        sheets: &[DaySheet],
         periods: &[PeriodSheet],
+        state: Option<&PullState>,
     ) -> Result<Decision, PullError> {
         let rules = run.rules();
         let observation = Observation {
             tenant: &run.tenant.id,
             wallet,
-            sheets,
+            sheets: &read.sheets,
             periods,
             days: &run.window,
-            records: &run.records,
-            items: &run.items,
+            records: &run.found.records,
+            items: &run.found.items,
             rules: &|day| rules.get(&day),
             calendar: &run.calendar,
             in_service: &|day| run.tenant.in_service_on(day),
-            numbers: &|_| 0,
-            rate: &|_, _| None,
-            approved_from: None,
+            numbers: &|day| state.map_or(0, |state| state.holdings.count_on(day)),
+            rate: &|day, currency| run.rates.get(&currency)?.on(day),
+            approved: &|day, cost| state.is_some_and(|state| state.approves(day, cost)),
             cause: &run.command.cause,
             now: run.now,
         };
@@ -365,7 +460,7 @@ fn comes_again(run: &Run<'_>, wallet: &Wallet, decision: &Decision) -> bool {
         .bookings
         .last()
         .map_or(wallet.standing, |booking| booking.wallet.standing);
-    let goes_on = !decision.bookings.is_empty() && run.window.len() == DAYS_MAX;
+    let goes_on = !decision.bookings.is_empty() && run.has_more;
     has_entry(decision) || decision.waits || goes_on || matches!(standing, Standing::Grace { .. })
 }
 
@@ -389,11 +484,13 @@ fn in_service(read: &UsageRead) -> Option<(Tenant, AccountSid)> {
     Some((tenant, account_sid))
 }
 
-fn days(start: Date, end: Date) -> Vec<Date> {
-    start
-        .series(jiff::Span::new().days(1))
-        .take_while(|day| *day <= end)
-        .collect()
+/// What was written; `None` if somebody else was first.
+fn won<T>(written: Result<T, CommitError>) -> Result<Option<T>, StoreError> {
+    match written {
+        Ok(written) => Ok(Some(written)),
+        Err(CommitError::Conflict { .. }) => Ok(None),
+        Err(CommitError::Store(error)) => Err(error),
+    }
 }
 
 fn to_record(row: twilio::UsageRecord) -> UsageRecord {
@@ -419,7 +516,10 @@ fn log_alarms(tenant_id: &TenantId, run: &Run<'_>, decision: &Decision) {
         tracing::error!(tenant.id = %tenant_id, usage.day = %change.sheet.day, error_type = "late_revision", "a revision of a day so old is not booked without approval");
     }
     // An answer without any row, or none at all, says nothing about single days.
-    let silent = decision.silent.iter().filter(|_| !run.records.is_empty());
+    let silent = decision
+        .silent
+        .iter()
+        .filter(|_| !run.found.records.is_empty());
     for day in silent {
         tracing::warn!(tenant.id = %tenant_id, usage.day = %day, error_type = "no_rows", "a booked day has no row any more");
     }

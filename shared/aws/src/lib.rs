@@ -18,6 +18,8 @@ mod table {
     pub mod due;
     pub mod ledger;
     pub mod outbox;
+    pub mod pull_state;
+    pub mod rates;
     pub mod tenants;
     pub mod text;
     pub mod usage;
@@ -27,6 +29,7 @@ mod operation {
     //! One file per transaction of the design: what is written once, together.
     pub mod billing;
     pub mod provisioning;
+    pub mod pulling;
     pub mod suspension;
     pub mod wallet;
 }
@@ -46,7 +49,7 @@ pub use operation::billing::UsageRead;
 pub use operation::provisioning::{Acceptance, Activation};
 pub use operation::suspension::HoldWrite;
 pub use operation::wallet::WalletWrite;
-pub use queues::{Command, Queue, Queues};
+pub use queues::{Command, DAILY, Queue, Queues, REPULL};
 pub use secrets::{SecretError, Secrets, TwilioSecret};
 pub use settings::{Clients, NowFn, Patience, Settings, SettingsError, SleepFn};
 pub use store::Store;

@@ -31,6 +31,11 @@ impl Queue {
     }
 }
 
+/// Cause of a pull that is a tenant's daily turn: it reads further back than others.
+pub const DAILY: &str = "daily";
+/// Cause of a pull that a person asked for: which days stands in the pull state.
+pub const REPULL: &str = "repull";
+
 /// A command about one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {

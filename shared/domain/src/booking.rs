@@ -61,8 +61,8 @@ pub struct Observation<'a> {
     pub numbers: &'a dyn Fn(Date) -> u32,
     /// Recorded exchange rates into the tenant's currency, for a day.
     pub rate: &'a dyn Fn(Date, Currency) -> Option<Decimal>,
-    /// Changes from this day on may be booked; older ones wait for approval.
-    pub approved_from: Option<Date>,
+    /// May a revision of a day older than the sweep be booked, which makes the day cost so much?
+    pub approved: &'a dyn Fn(Date, Decimal) -> bool,
     /// What brought the run about.
     pub cause: &'a str,
     /// When it runs.
@@ -197,7 +197,10 @@ fn day_changes(observation: &Observation<'_>, decision: &mut Decision) -> Vec<Da
             Err(fault) => hold_day(&sheet, fault_code(&fault)),
         };
         let Some(change) = change else { continue };
-        if is_late(observation, *day) && !change.lines.is_empty() {
+        let waits = is_late(observation, *day)
+            && !change.lines.is_empty()
+            && !(observation.approved)(*day, change.sheet.cost());
+        if waits {
             decision.late.push(change);
         } else {
             changes.push(change);
@@ -211,9 +214,7 @@ fn is_late(observation: &Observation<'_>, day: Date) -> bool {
     let today = crate::period::day_of(observation.now);
     let oldest = today.saturating_sub(jiff::Span::new().days(SWEEP_WINDOW_DAYS));
     let known = observation.wallet.completed_through;
-    day < oldest
-        && known.is_some_and(|known| day <= known)
-        && observation.approved_from.is_none_or(|from| day < from)
+    day < oldest && known.is_some_and(|known| day <= known)
 }
 
 /// The stable code of a held day.

@@ -209,6 +209,28 @@ pub enum Fact {
         /// Stable code of the cause.
         code: String,
     },
+    /// Calls or messages have had no price for more than three days.
+    #[serde(rename = "usage.unpriced_overdue")]
+    UnpricedOverdue {
+        /// GMT day.
+        day: jiff::civil::Date,
+        /// Their category.
+        category: String,
+        /// How many.
+        count: u64,
+    },
+    /// A revision of a day so old that it waits for approval.
+    #[serde(rename = "usage.correction_waiting")]
+    CorrectionWaiting {
+        /// GMT day.
+        day: jiff::civil::Date,
+        /// By how much cost would change.
+        #[serde(with = "money::text")]
+        cost: Decimal,
+        /// By how much charges would change.
+        #[serde(with = "money::text")]
+        charge: Decimal,
+    },
 }
 
 impl Fact {
@@ -243,6 +265,8 @@ impl Fact {
             Self::LotsExpired { .. } => "wallet.lots_expired",
             Self::AllowanceReached { .. } => "usage.allowance_reached",
             Self::UsageHeld { .. } => "usage.held",
+            Self::UnpricedOverdue { .. } => "usage.unpriced_overdue",
+            Self::CorrectionWaiting { .. } => "usage.correction_waiting",
         }
     }
 }

@@ -13,6 +13,8 @@ pub mod plan;
 
 pub mod detail;
 
+pub mod holdings;
+
 pub mod usage;
 
 pub mod rating;
@@ -30,6 +32,12 @@ pub mod wallet;
 pub mod wallet_acts;
 
 pub mod booking;
+
+pub mod exchange;
+
+pub mod unpriced;
+
+pub mod pull_state;
 
 pub mod verify;
 

@@ -292,7 +292,7 @@ async fn an_override_goes_before_the_plan_on_its_days_and_not_on_booked_ones() {
         (
             with(
                 "rule",
-                json!({ "category": "number-fee", "model": { "type": "fee", "monthly_fee": "1" } }),
+                json!({ "category": "number-fee", "model": { "type": "unit", "unit_price": "1" } }),
             ),
             "override_invalid",
         ),

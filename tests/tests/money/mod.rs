@@ -11,3 +11,4 @@ mod store_faults;
 mod support;
 mod twilio_data;
 mod twilio_faults;
+mod windows;

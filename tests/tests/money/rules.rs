@@ -12,10 +12,10 @@ use crate::money::support::{
 };
 
 /// After this long all usage and prices of the simulator show.
-const SHOWN: SignedDuration = SignedDuration::from_hours(30);
+pub const SHOWN: SignedDuration = SignedDuration::from_hours(30);
 
 /// A tenant on a plan with these rules beside a default of 1.5.
-async fn on_plan(world: &World, rules: Value) -> Tenant {
+pub async fn on_plan(world: &World, rules: Value) -> Tenant {
     let body = json!({
         "name": "Rules", "currency": "USD", "default_multiplier": "1.5", "rules": rules,
         "standing": { "low_balance": "1", "resume_at": "1", "grace_minutes": 600 },
@@ -44,7 +44,7 @@ async fn on_plan(world: &World, rules: Value) -> Tenant {
     tenant
 }
 
-async fn call(world: &World, tenant: &Tenant, to: &str, seconds: u32) {
+pub async fn call(world: &World, tenant: &Tenant, to: &str, seconds: u32) {
     let call = json!({ "account_sid": tenant.account_sid, "to": to, "duration_s": seconds, "outcome": "completed" });
     world.simulate("/calls", &call).await;
 }

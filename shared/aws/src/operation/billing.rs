@@ -30,7 +30,7 @@ pub struct UsageRead {
 }
 
 /// What must hold for a sheet that was read at this revision; 0 = it was not there.
-fn revision(before: u64) -> Expect {
+pub(crate) fn revision(before: u64) -> Expect {
     if before == 0 {
         Expect::Absent
     } else {

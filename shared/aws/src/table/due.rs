@@ -67,6 +67,8 @@ pub enum ActKind {
     Standing,
     /// Look at Twilio's status and live calls again.
     Enforce,
+    /// Pull days that a person asked for.
+    Repull,
 }
 
 impl ActKind {
@@ -75,13 +77,13 @@ impl ActKind {
             Self::Provision => "provision",
             Self::Standing => "standing",
             Self::Enforce => "enforce",
+            Self::Repull => "repull",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::Provision, Self::Standing, Self::Enforce]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        let all = [Self::Provision, Self::Standing, Self::Enforce, Self::Repull];
+        all.into_iter().find(|kind| kind.name() == name)
     }
 }
 

@@ -58,7 +58,7 @@ impl Books {
             in_service: &|_| true,
             numbers: &|_| 0,
             rate: &|_, _| None,
-            approved_from: None,
+            approved: &|_, _| false,
             cause: "test",
             now: now.parse().unwrap(),
         };

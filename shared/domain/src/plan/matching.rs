@@ -199,6 +199,12 @@ impl<'a> RuleSet<'a> {
         Category::all().any(|category| self.source(&category) == Source::Detail(family))
     }
 
+    /// Is there a fee per number held?
+    pub fn has_number_fee(&self) -> bool {
+        let fee = CategoryMatch::One(Category::NUMBER_FEE);
+        self.rules().any(|rule| rule.category == fee)
+    }
+
     fn matched<'s>(&'s self, rule: &'s Rule) -> Matched<'s> {
         Matched {
             id: &rule.id,
