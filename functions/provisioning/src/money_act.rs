@@ -8,7 +8,6 @@ use std::slice;
 use aws::{Idempotency, IdempotencyState, WalletWrite};
 use axum::response::Response;
 use domain::Decimal;
-use domain::event::Fact;
 use domain::ids::TenantId;
 use domain::ledger::Entry;
 use domain::money::{self, Currency, LEDGER_SCALE};
@@ -23,7 +22,7 @@ use crate::extract::{Caller, check_reason};
 use crate::problem::{Answer, Code, Failure, internal, unavailable};
 use crate::records::EntryView;
 use crate::tenants::{lost_race, replayed};
-use crate::view::{self, StandingView, standing_changed};
+use crate::view::{self, StandingView};
 
 /// What a request asks for, checked.
 pub struct Order<'a> {
@@ -197,14 +196,8 @@ async fn decide(
     let change = acted.wallet.settle(&policy, side.act.occasion(), now);
     let cause = &order.caller.request_id;
     let mut events = vec![app.event(&tenant.id, acted.entry.seq, cause, acted.fact)];
-    if let Some(before) = change.standing_before {
-        let fact = standing_changed(before, &change.wallet);
-        events.push(app.event(&tenant.id, change.wallet.standing_ver, cause, fact));
-    }
-    if let Some(request) = &change.recharge {
-        let fact = Fact::recharge_requested(request, change.wallet.balance());
-        events.push(app.event(&tenant.id, change.wallet.recharge.issued, cause, fact));
-    }
+    let facts = change.facts().into_iter();
+    events.extend(facts.map(|(seq, fact)| app.event(&tenant.id, seq, cause, fact)));
     Ok(Ok(WalletWrite {
         tenant: tenant.id.clone(),
         entry: acted.entry,

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
-use domain::event::Fact;
 use domain::money;
 use domain::plan::{Override, PlanRef};
 use domain::provisioning::Step;
@@ -238,15 +237,6 @@ fn callback_urls(tenant: &Tenant, public_base_url: &str) -> CallbackUrls {
         call: url("calls"),
         recording: url("recordings"),
         usage_trigger: url("usage-triggers"),
-    }
-}
-
-/// The standing's change as an event's fact.
-pub fn standing_changed(before: Standing, wallet: &Wallet) -> Fact {
-    Fact::StandingChanged {
-        from: before.name().to_owned(),
-        to: wallet.standing.name().to_owned(),
-        balance: wallet.balance(),
     }
 }
 

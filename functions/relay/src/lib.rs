@@ -7,7 +7,7 @@ mod tick;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use aws::{Bus, Names, Queues, Store, StoreError, Tick};
+use aws::{Bus, Names, QueueUrls, Queues, Store, StoreError, Tick};
 use aws_lambda_events::event::dynamodb::{Event as StreamEvent, EventRecord};
 use domain::ids::TenantId;
 use lambda_runtime::{Error, LambdaEvent};
@@ -61,12 +61,14 @@ impl Function {
         settings: &aws::Settings,
     ) -> Result<Self, Error> {
         let clients = settings.clients()?;
-        let queues = Queues::new(
-            &clients,
-            environment.require("TOLLGATE_PULL_QUEUE_URL")?,
-            environment.require("TOLLGATE_SUSPEND_QUEUE_URL")?,
-            environment.require("TOLLGATE_PROVISION_QUEUE_URL")?,
-        );
+        let url = |name: &'static str| environment.require(name).map(str::to_owned);
+        let urls = QueueUrls {
+            pull: url("TOLLGATE_PULL_QUEUE_URL")?,
+            suspend: url("TOLLGATE_SUSPEND_QUEUE_URL")?,
+            provision: url("TOLLGATE_PROVISION_QUEUE_URL")?,
+            statement: url("TOLLGATE_STATEMENT_QUEUE_URL")?,
+        };
+        let queues = Queues::new(&clients, urls);
         let names = settings.names();
         Ok(Self {
             host: host.clone(),

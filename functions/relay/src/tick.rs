@@ -93,16 +93,19 @@ impl Function {
 
     /// Sends what a tick holds to the queues. True: there was something.
     async fn hand_on(&self, tick: Tick) -> Result<bool, Failure> {
-        let mut commands: [BTreeMap<TenantId, &'static str>; 3] = Default::default();
+        let mut commands: BTreeMap<Queue, BTreeMap<TenantId, &'static str>> = BTreeMap::new();
         for due in self.store.due_on(tick).await? {
-            let (queue, tenant_id, cause) = route(due);
-            commands[queue as usize].entry(tenant_id).or_insert(cause);
+            for (queue, tenant_id, cause) in routes(due) {
+                // What a person asked for goes before what the clock says.
+                let known = commands.entry(queue).or_default().entry(tenant_id);
+                let known = known.or_insert(cause);
+                if [aws::REPULL, aws::REQUESTED].contains(&cause) {
+                    *known = cause;
+                }
+            }
         }
-        let found_work = commands.iter().any(|commands| !commands.is_empty());
-        for (queue, commands) in [Queue::Pull, Queue::Suspend, Queue::Provision]
-            .into_iter()
-            .zip(&commands)
-        {
+        let found_work = !commands.is_empty();
+        for (queue, commands) in &commands {
             let commands: Vec<Command> = commands
                 .iter()
                 .map(|(tenant_id, cause)| Command {
@@ -110,7 +113,7 @@ impl Function {
                     cause: (*cause).to_owned(),
                 })
                 .collect();
-            self.queues.send(queue, &commands).await?;
+            self.queues.send(*queue, &commands).await?;
         }
         if tick.0.rem_euclid(SWEEP_EVERY) == 0 {
             let partition = (tick.0 / SWEEP_EVERY).rem_euclid(i64::from(OUTBOX_PARTITIONS));
@@ -146,13 +149,20 @@ impl Function {
     }
 }
 
-fn route(due: DueItem) -> (Queue, TenantId, &'static str) {
+/// Which queues hear of it, and as what.
+fn routes(due: DueItem) -> Vec<(Queue, TenantId, &'static str)> {
     match due {
-        DueItem::Pull(tenant) => (Queue::Pull, tenant, "mark"),
-        DueItem::Daily(tenant) => (Queue::Pull, tenant, aws::DAILY),
-        DueItem::Act(ActKind::Standing, tenant) => (Queue::Pull, tenant, "standing"),
-        DueItem::Act(ActKind::Repull, tenant) => (Queue::Pull, tenant, aws::REPULL),
-        DueItem::Act(ActKind::Enforce, tenant) => (Queue::Suspend, tenant, "timer"),
-        DueItem::Act(ActKind::Provision, tenant) => (Queue::Provision, tenant, "timer"),
+        DueItem::Pull(tenant) => vec![(Queue::Pull, tenant, "mark")],
+        DueItem::Daily(tenant) => vec![
+            (Queue::Pull, tenant.clone(), aws::DAILY),
+            (Queue::Statement, tenant, aws::DAILY),
+        ],
+        DueItem::Act(kind, tenant) => vec![match kind {
+            ActKind::Standing => (Queue::Pull, tenant, "standing"),
+            ActKind::Repull => (Queue::Pull, tenant, aws::REPULL),
+            ActKind::Enforce => (Queue::Suspend, tenant, "timer"),
+            ActKind::Provision => (Queue::Provision, tenant, "timer"),
+            ActKind::Statement => (Queue::Statement, tenant, aws::REQUESTED),
+        }],
     }
 }

@@ -18,6 +18,7 @@ pub struct Functions {
     usage_puller: usage_puller::Function,
     suspender: suspender::Function,
     relay: relay::Function,
+    invoicer: invoicer::Function,
 }
 
 impl Functions {
@@ -48,6 +49,7 @@ impl Functions {
             )?,
             suspender: suspender::Function::new(environment, host, &settings("suspender")?)?,
             relay: relay::Function::new(environment, host, &settings("relay")?)?,
+            invoicer: invoicer::Function::new(environment, host, &settings("invoicer")?)?,
         })
     }
 
@@ -56,6 +58,7 @@ impl Functions {
         match function {
             "usage-puller" => to_json(self.usage_puller.handle(parse(event)?).boxed().await),
             "suspender" => to_json(self.suspender.handle(parse(event)?).boxed().await),
+            "invoicer" => to_json(self.invoicer.handle(parse(event)?).boxed().await),
             "relay" => to_json(self.relay.handle(parse(event)?).boxed().await),
             "provisioning" => to_json(self.provisioning.handle(parse(event)?).boxed().await),
             unknown => Err(format!("there is no function {unknown}")),

@@ -222,6 +222,7 @@ fn environment(aws: &LocalAws, base_url: &str, public_base_url: &str) -> Environ
         ("TOLLGATE_PULL_QUEUE_URL", queue("pull")),
         ("TOLLGATE_SUSPEND_QUEUE_URL", queue("suspend")),
         ("TOLLGATE_PROVISION_QUEUE_URL", queue("provision")),
+        ("TOLLGATE_STATEMENT_QUEUE_URL", queue("statement")),
         ("TWILIO_API_BASE", base_url.to_owned()),
         ("AWS_REGION", crate::aws::REGION.to_owned()),
         ("AWS_ACCESS_KEY_ID", "local".to_owned()),

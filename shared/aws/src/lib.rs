@@ -20,6 +20,7 @@ mod table {
     pub mod outbox;
     pub mod pull_state;
     pub mod rates;
+    pub mod statements;
     pub mod tenants;
     pub mod text;
     pub mod usage;
@@ -30,6 +31,7 @@ mod operation {
     pub mod billing;
     pub mod provisioning;
     pub mod pulling;
+    pub mod statement;
     pub mod suspension;
     pub mod wallet;
 }
@@ -47,9 +49,10 @@ pub use error::{CommitError, StoreError};
 pub use names::Names;
 pub use operation::billing::UsageRead;
 pub use operation::provisioning::{Acceptance, Activation};
+pub use operation::statement::{IssueWrite, StatementSource};
 pub use operation::suspension::HoldWrite;
 pub use operation::wallet::WalletWrite;
-pub use queues::{Command, DAILY, Queue, Queues, REPULL};
+pub use queues::{Command, DAILY, Queue, QueueUrls, Queues, REPULL, REQUESTED};
 pub use secrets::{SecretError, Secrets, TwilioSecret};
 pub use settings::{Clients, NowFn, Patience, Settings, SettingsError, SleepFn};
 pub use store::Store;
@@ -59,5 +62,6 @@ pub use table::control::{Idempotency, IdempotencyState, OperatorKey};
 pub use table::due::{ActKind, DueItem, TICK_S, Tick, pull_tick};
 pub use table::ledger::ChainPage;
 pub use table::outbox::{OUTBOX_PARTITIONS, OutboxRow, outbox_partition};
+pub use table::statements::{Sequence, StoredStatement};
 pub use table::tenants::{IssuedKey, TenantPage};
 pub use tokens::{MainSecret, Tokens};

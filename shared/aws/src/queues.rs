@@ -10,7 +10,7 @@ use crate::{Clients, StoreError};
 const BATCH_MAX: usize = 10;
 
 /// A queue of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Queue {
     /// Usage to pull, one tenant a message.
     Pull,
@@ -18,6 +18,8 @@ pub enum Queue {
     Suspend,
     /// Provisioning to go on with.
     Provision,
+    /// Billing periods to state.
+    Statement,
 }
 
 impl Queue {
@@ -27,6 +29,7 @@ impl Queue {
             Self::Pull => "pull",
             Self::Suspend => "suspend",
             Self::Provision => "provision",
+            Self::Statement => "statement",
         }
     }
 }
@@ -35,6 +38,9 @@ impl Queue {
 pub const DAILY: &str = "daily";
 /// Cause of a pull that a person asked for: which days stands in the pull state.
 pub const REPULL: &str = "repull";
+
+/// Cause of a look at statements that a person asked for: it does not wait until a period has settled.
+pub const REQUESTED: &str = "requested";
 
 /// A command about one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,23 +51,32 @@ pub struct Command {
     pub cause: String,
 }
 
+/// Where the queues are.
+#[derive(Debug, Clone)]
+pub struct QueueUrls {
+    /// Of usage to pull.
+    pub pull: String,
+    /// Of holds to enforce.
+    pub suspend: String,
+    /// Of provisioning to go on with.
+    pub provision: String,
+    /// Of billing periods to state.
+    pub statement: String,
+}
+
 /// Sends commands.
 #[derive(Debug, Clone)]
 pub struct Queues {
     sqs: aws_sdk_sqs::Client,
-    pull_url: String,
-    suspend_url: String,
-    provision_url: String,
+    urls: QueueUrls,
 }
 
 impl Queues {
     /// The queues at these URLs.
-    pub fn new(clients: &Clients, pull_url: &str, suspend_url: &str, provision_url: &str) -> Self {
+    pub fn new(clients: &Clients, urls: QueueUrls) -> Self {
         Self {
             sqs: clients.sqs.clone(),
-            pull_url: pull_url.to_owned(),
-            suspend_url: suspend_url.to_owned(),
-            provision_url: provision_url.to_owned(),
+            urls,
         }
     }
 
@@ -96,9 +111,10 @@ impl Queues {
 
     fn url(&self, queue: Queue) -> &str {
         match queue {
-            Queue::Pull => &self.pull_url,
-            Queue::Suspend => &self.suspend_url,
-            Queue::Provision => &self.provision_url,
+            Queue::Pull => &self.urls.pull,
+            Queue::Suspend => &self.urls.suspend,
+            Queue::Provision => &self.urls.provision,
+            Queue::Statement => &self.urls.statement,
         }
     }
 }

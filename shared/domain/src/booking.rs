@@ -24,7 +24,7 @@ use crate::plan::RuleSet;
 use crate::rating::{
     Bound, DayChange, DaySheet, PeriodChanges, PeriodSheet, hold_day, rate_day, rate_periods,
 };
-use crate::standing::{Occasion, Standing, StandingPolicy};
+use crate::standing::{Occasion, StandingPolicy};
 use crate::usage::{DayContext, DayFault, SWEEP_WINDOW_DAYS, UsageRecord, fold_day};
 use crate::wallet::{Wallet, WalletChange};
 
@@ -449,10 +449,7 @@ fn settle(observation: &Observation<'_>, posted: Wallet) -> WalletChange {
 }
 
 fn timer_at(observation: &Observation<'_>, settled: &WalletChange) -> Option<Timestamp> {
-    policy(observation)
-        .filter(|_| settled.standing_before.is_some() || settled.wallet.standing.is_unpaid())
-        .and_then(|policy| settled.wallet.next_action_at(policy))
-        .filter(|at| *at > observation.now)
+    policy(observation).and_then(|policy| settled.timer_at(policy, observation.now))
 }
 
 fn event(
@@ -478,18 +475,8 @@ fn with_standing(
     mut events: Vec<Event>,
     new_id: &dyn Fn() -> EventId,
 ) -> Vec<Event> {
-    events.extend(settled.standing_before.map(|before: Standing| {
-        let fact = Fact::StandingChanged {
-            from: before.name().to_owned(),
-            to: settled.wallet.standing.name().to_owned(),
-            balance: settled.wallet.balance(),
-        };
-        event(observation, settled.wallet.standing_ver, fact, new_id)
-    }));
-    events.extend(settled.recharge.as_ref().map(|request| {
-        let fact = Fact::recharge_requested(request, settled.wallet.balance());
-        event(observation, settled.wallet.recharge.issued, fact, new_id)
-    }));
+    let facts = settled.facts().into_iter();
+    events.extend(facts.map(|(seq, fact)| event(observation, seq, fact, new_id)));
     events
 }
 

@@ -231,6 +231,40 @@ pub enum Fact {
         #[serde(with = "money::text")]
         charge: Decimal,
     },
+    /// A statement has its number and never changes any more.
+    #[serde(rename = "statement.finalized")]
+    StatementFinalized {
+        /// The billing period's name.
+        period: jiff::civil::Date,
+        /// The statement's number.
+        number: String,
+        /// Charges and tax.
+        #[serde(with = "money::text")]
+        gross: Decimal,
+        /// What is to be paid.
+        #[serde(with = "money::text")]
+        due: Decimal,
+        /// Until when.
+        due_on: jiff::civil::Date,
+    },
+    /// What was due of a statement was paid.
+    #[serde(rename = "statement.paid")]
+    StatementPaid {
+        /// The billing period's name.
+        period: jiff::civil::Date,
+        /// The statement's number.
+        number: String,
+    },
+    /// A credit note took a statement back.
+    #[serde(rename = "statement.voided")]
+    StatementVoided {
+        /// The billing period's name.
+        period: jiff::civil::Date,
+        /// The statement's number.
+        number: String,
+        /// The credit note's.
+        credit_note: String,
+    },
 }
 
 impl Fact {
@@ -267,6 +301,9 @@ impl Fact {
             Self::UsageHeld { .. } => "usage.held",
             Self::UnpricedOverdue { .. } => "usage.unpriced_overdue",
             Self::CorrectionWaiting { .. } => "usage.correction_waiting",
+            Self::StatementFinalized { .. } => "statement.finalized",
+            Self::StatementPaid { .. } => "statement.paid",
+            Self::StatementVoided { .. } => "statement.voided",
         }
     }
 }

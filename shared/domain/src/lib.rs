@@ -39,6 +39,8 @@ pub mod unpriced;
 
 pub mod pull_state;
 
+pub mod statement;
+
 pub mod verify;
 
 pub mod explain;

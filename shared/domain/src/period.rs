@@ -76,6 +76,11 @@ impl BillingCalendar {
         })
     }
 
+    /// The time zone that periods follow.
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.time_zone
+    }
+
     /// The period that holds an instant.
     pub fn period_at(&self, at: Timestamp) -> Period {
         let civil = at.to_zoned(self.time_zone.clone()).date();

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use crate::event::Fact;
 use crate::ledger::{Entry, LedgerAccount, LedgerError};
 use crate::lots::Funds;
 use crate::money::{self, Currency, MoneyError};
@@ -143,6 +144,34 @@ impl Wallet {
     /// When time alone could change the standing.
     pub fn next_action_at(&self, policy: &StandingPolicy) -> Option<Timestamp> {
         self.standing.next_action_at(self.balance(), policy)
+    }
+}
+
+impl WalletChange {
+    /// What became true besides the money, each with its number.
+    pub fn facts(&self) -> Vec<(u64, Fact)> {
+        let balance = self.wallet.balance();
+        let mut facts = Vec::new();
+        if let Some(before) = self.standing_before {
+            let fact = Fact::StandingChanged {
+                from: before.name().to_owned(),
+                to: self.wallet.standing.name().to_owned(),
+                balance,
+            };
+            facts.push((self.wallet.standing_ver, fact));
+        }
+        if let Some(request) = &self.recharge {
+            let fact = Fact::recharge_requested(request, balance);
+            facts.push((self.wallet.recharge.issued, fact));
+        }
+        facts
+    }
+
+    /// When time alone may change the standing.
+    pub fn timer_at(&self, policy: &StandingPolicy, now: Timestamp) -> Option<Timestamp> {
+        let is_open = self.standing_before.is_some() || self.wallet.standing.is_unpaid();
+        let at = self.wallet.next_action_at(policy);
+        at.filter(|at| is_open && *at > now)
     }
 }
 

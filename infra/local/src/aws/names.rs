@@ -85,7 +85,7 @@ pub(crate) struct QueueShape {
 }
 
 /// Every command queue.
-pub(crate) const QUEUES: [QueueShape; 3] = [
+pub(crate) const QUEUES: [QueueShape; 4] = [
     QueueShape {
         name: "pull",
         function: "usage-puller",
@@ -102,6 +102,12 @@ pub(crate) const QUEUES: [QueueShape; 3] = [
         name: "provision",
         function: "provisioning",
         batch: 1,
+        concurrency: 2,
+    },
+    QueueShape {
+        name: "statement",
+        function: "invoicer",
+        batch: 5,
         concurrency: 2,
     },
 ];

@@ -12,7 +12,6 @@ use domain::{Date, Timestamp};
 use crate::store::to_item;
 use crate::table::due::{ActKind, act_item};
 use crate::table::ledger::{EntryItem, WalletItem, wallet_from_item, wallet_key};
-use crate::table::outbox;
 use crate::table::tenants::{meta_key, tenant_from_item, tenant_of_item};
 use crate::table::usage::{PeriodItem, SheetItem, sheet_from_item, sheet_key};
 use crate::transaction::{Expect, Transaction};
@@ -173,14 +172,7 @@ impl Store {
             item,
             &Expect::Number("rev", wallet.rev),
         );
-        for event in events {
-            transaction = transaction.put(
-                "outbox",
-                &names.outbox,
-                outbox::item(event)?,
-                &Expect::Absent,
-            );
-        }
+        transaction = self.put_events(transaction, events)?;
         if let Some(at) = timer_at {
             transaction = transaction.put(
                 "due",

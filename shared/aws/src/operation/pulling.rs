@@ -10,7 +10,6 @@ use crate::operation::billing::revision;
 use crate::store::to_item;
 use crate::table::audit::AuditDraft;
 use crate::table::due::{ActKind, act_item};
-use crate::table::outbox;
 use crate::table::pull_state::PullItem;
 use crate::transaction::{Expect, Transaction};
 use crate::{CommitError, Store, StoreError};
@@ -26,12 +25,10 @@ impl Store {
         state: &PullState,
         events: &[Event],
     ) -> Result<PullState, CommitError> {
-        let (mut transaction, next) = self.put_state(Transaction::new(self), tenant, state)?;
-        for event in events {
-            let table = &self.names().outbox;
-            transaction = transaction.put("outbox", table, outbox::item(event)?, &Expect::Absent);
-        }
-        transaction.commit(OPERATION).await?;
+        let (transaction, next) = self.put_state(Transaction::new(self), tenant, state)?;
+        self.put_events(transaction, events)?
+            .commit(OPERATION)
+            .await?;
         Ok(next)
     }
 

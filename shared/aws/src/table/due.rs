@@ -69,6 +69,8 @@ pub enum ActKind {
     Enforce,
     /// Pull days that a person asked for.
     Repull,
+    /// State billing periods that are over.
+    Statement,
 }
 
 impl ActKind {
@@ -78,11 +80,18 @@ impl ActKind {
             Self::Standing => "standing",
             Self::Enforce => "enforce",
             Self::Repull => "repull",
+            Self::Statement => "statement",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        let all = [Self::Provision, Self::Standing, Self::Enforce, Self::Repull];
+        let all = [
+            Self::Provision,
+            Self::Standing,
+            Self::Enforce,
+            Self::Repull,
+            Self::Statement,
+        ];
         all.into_iter().find(|kind| kind.name() == name)
     }
 }

@@ -442,6 +442,29 @@ impl Store {
         items.into_iter().map(EntryItem::into_entry).collect()
     }
 
+    /// A tenant's entries from one to another, both included, in order.
+    pub async fn entry_range(
+        &self,
+        tenant: &TenantId,
+        from: u64,
+        through: u64,
+    ) -> Result<Vec<Entry>, StoreError> {
+        if through < from {
+            return Ok(Vec::new());
+        }
+        let range = Range {
+            consistent: true,
+            ..Range::all(
+                partition(tenant),
+                Sort::Between(entry_sort_key(from), entry_sort_key(through)),
+            )
+        };
+        let items: Vec<EntryItem> = self
+            .query("read entries", &self.names().ledger, range)
+            .await?;
+        items.into_iter().map(EntryItem::into_entry).collect()
+    }
+
     /// All of a tenant's entries in order, their chain checked: what `ledger verify` folds.
     pub async fn entry_chain(&self, tenant: &TenantId) -> Result<Vec<Entry>, StoreError> {
         let range = Range {
