@@ -22,8 +22,9 @@ use crate::extract::Caller;
 use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
-    acts, api_keys, assignments, auto_recharge, billing, explain, holds, operator_keys, overrides,
-    plans, pulls, rates, reconciliation, records, subaccounts, tenants, verify, wallet_view,
+    acts, api_keys, assignments, auto_recharge, billing, explain, holds, margin, operator_keys,
+    operator_profile, overrides, plans, pulls, rates, reconciliation, records, statements,
+    subaccounts, tenants, verify, wallet_view,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -168,6 +169,12 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/ledger/verify", get(verify::one))
         .route("/explain", get(explain::read))
         .route("/pulls", post(pulls::request))
+        .route(
+            "/statements",
+            get(statements::list).post(statements::request),
+        )
+        .route("/statements/{item}", get(statements::read))
+        .route("/statements/{item}/void", post(statements::void))
         .route("/unpriced", get(pulls::unpriced))
         .route("/corrections", get(pulls::corrections))
         .route("/corrections/{item}/approve", post(pulls::approve))
@@ -183,6 +190,11 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/v1/ledger/verify", get(verify::all))
         .route("/v1/ledger/accounts", get(verify::accounts))
         .route("/v1/transfers", post(acts::transfer))
+        .route("/v1/margin", get(margin::read))
+        .route(
+            "/v1/operator-profile",
+            get(operator_profile::read).put(operator_profile::replace),
+        )
         .route("/v1/exchange-rates", post(rates::record).get(rates::list))
         .route("/v1/reconciliation", get(reconciliation::read))
         .route("/v1/subaccounts/unowned", get(subaccounts::unowned))

@@ -56,6 +56,12 @@ mod pulls;
 
 mod rates;
 
+mod statements;
+
+mod operator_profile;
+
+mod margin;
+
 mod days;
 
 mod reconciliation;

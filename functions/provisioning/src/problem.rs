@@ -53,6 +53,7 @@ codes! {
     CALLBACKS_NOT_FOUND 404 "callbacks_not_found" "No callback of this resource is recorded.";
     PLAN_NOT_FOUND 404 "plan_not_found" "There is no such plan version.";
     OVERRIDE_NOT_FOUND 404 "override_not_found" "The tenant has no such override.";
+    STATEMENT_NOT_FOUND 404 "statement_not_found" "There is no such statement.";
     CORRECTION_NOT_FOUND 404 "correction_not_found" "No revision of this day waits.";
     LINE_NOT_FOUND 404 "line_not_found" "Nothing is booked there.";
     TOP_UP_NOT_FOUND 404 "top_up_not_found" "The tenant has no top-up with this reference.";
@@ -71,6 +72,8 @@ codes! {
     BILLING_PERIOD_FIXED 409 "billing_period_fixed" "Time zone and billing day stay as they are once a day of usage is recorded.";
     TOO_MANY_OVERRIDES 409 "too_many_overrides" "A tenant has at most 20 overrides, those that are over included.";
     TOO_MANY_PLAN_CHANGES 409 "too_many_plan_changes" "A tenant has at most 100 assignments of plans.";
+    STATEMENT_NOT_LATEST 409 "statement_not_latest" "Later statements build on it: only the latest can be made void.";
+    STATEMENT_NOT_FINAL 409 "statement_not_final" "The statement is closing; it is final within minutes.";
     TOO_MANY_PULLS 409 "too_many_pulls" "Ten ranges of days wait to be pulled; they are done within minutes.";
     RATE_RECORDED 409 "rate_recorded" "Another rate is recorded for one of these days, and rates never change.";
     BODY_TOO_LARGE 413 "body_too_large" "The body is longer than 64 KiB.";
@@ -86,6 +89,7 @@ codes! {
     DAY_NOT_AHEAD 422 "day_not_ahead" "Only days that begin in more than five minutes can be changed.";
     CURRENCY_MISMATCH 422 "currency_mismatch" "A tenant's currency never changes.";
     BILLING_INVALID 422 "billing_invalid" "The time zone, billing day, tax or address makes no sense.";
+    PROFILE_INVALID 422 "profile_invalid" "A part of the operator's profile is missing, too long or not printable.";
     RATE_INVALID 422 "rate_invalid" "The exchange rate or its days make no sense.";
     AMOUNT_INVALID 422 "amount_invalid" "The amount must be positive, in range, and no finer than the currency's minor unit.";
     LOT_INVALID 422 "lot_invalid" "A lot's priority or times make no sense.";
