@@ -6,7 +6,7 @@ use aws::{Names, Queue};
 use serde_json::{Value, json};
 
 /// Crates of the house by what they may depend on among themselves.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("runtime", &[]),
     ("twilio", &["domain"]),
@@ -16,6 +16,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("usage-puller", FUNCTION),
     ("suspender", FUNCTION),
     ("relay", FUNCTION),
+    ("invoicer", FUNCTION),
 ];
 const FUNCTION: &[&str] = &["runtime", "aws", "twilio", "domain"];
 /// All that `domain` knows besides.
@@ -128,7 +129,12 @@ fn the_template_names_what_the_code_uses() {
     for table in names.tables() {
         assert!(template.contains(&quoted("TableName", table)), "{table}");
     }
-    for queue in [Queue::Pull, Queue::Suspend, Queue::Provision] {
+    for queue in [
+        Queue::Pull,
+        Queue::Suspend,
+        Queue::Provision,
+        Queue::Statement,
+    ] {
         let name = names.queue(queue);
         assert!(template.contains(&quoted("QueueName", &name)), "{name}");
         assert!(

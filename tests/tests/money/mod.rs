@@ -7,6 +7,7 @@ mod due;
 mod kill;
 mod random;
 mod rules;
+mod statements;
 mod store_faults;
 mod support;
 mod twilio_data;
