@@ -12,6 +12,7 @@ mod api;
 mod enforce;
 mod enforcement;
 mod money;
+mod oracle;
 mod provisioning_api;
 mod provisioning_faults;
 mod webhook_units;

@@ -199,28 +199,61 @@ pub fn apportion(total: Decimal, weights: &[Decimal], scale: u32) -> Vec<Decimal
         }
         return shares;
     }
-    let exact = weights.iter().map(|weight| share(total, *weight, sum));
-    cut(total, &exact.collect::<Vec<_>>(), scale)
+    let exact: Vec<Decimal> = weights
+        .iter()
+        .map(|weight| share(total, *weight, sum))
+        .collect();
+    let shown = cut_each(&exact, scale);
+    // Times the sum of weights: a quotient would tell equal remainders apart in its last digit.
+    let remainders = weights.iter().zip(&exact).zip(&shown);
+    let remainders = remainders.map(|((weight, exact), shown)| {
+        let product = total.checked_mul(*weight);
+        let taken = shown.checked_mul(sum);
+        let exactly = product.zip(taken).map(|(product, taken)| product - taken);
+        exactly.unwrap_or_else(|| (exact - shown) * sum)
+    });
+    let remainders = remainders.collect::<Vec<_>>();
+    distribute(total, shown, &remainders, scale)
 }
 
 /// Shows exact amounts at a coarser scale so that they add up to `total`: each is cut towards zero, and the
 /// missing units go one by one to the largest remainders, of equals to the earlier.
 pub fn cut(total: Decimal, exact: &[Decimal], scale: u32) -> Vec<Decimal> {
-    let mut shown: Vec<Decimal> = exact
-        .iter()
-        .map(|value| value.trunc_with_scale(scale))
-        .collect();
-    let missing = total - shown.iter().copied().sum::<Decimal>();
-    let unit = if missing.is_sign_negative() {
+    let shown = cut_each(exact, scale);
+    let remainders = exact.iter().zip(&shown);
+    let remainders: Vec<Decimal> = remainders.map(|(exact, shown)| exact - shown).collect();
+    distribute(total, shown, &remainders, scale)
+}
+
+fn cut_each(exact: &[Decimal], scale: u32) -> Vec<Decimal> {
+    let cut = exact.iter().map(|value| value.trunc_with_scale(scale));
+    cut.collect()
+}
+
+/// Adds what is missing to the total, unit by unit, in the direction of what is missing.
+fn distribute(
+    total: Decimal,
+    mut shown: Vec<Decimal>,
+    remainders: &[Decimal],
+    scale: u32,
+) -> Vec<Decimal> {
+    let mut left = total - shown.iter().copied().sum::<Decimal>();
+    let is_down = left.is_sign_negative();
+    let unit = if is_down {
         -Decimal::new(1, scale)
     } else {
         Decimal::new(1, scale)
     };
-    let mut order: Vec<usize> = (0..exact.len()).collect();
-    // In the direction of what is missing; the sort keeps the earlier first among equals.
-    let remainder = |index: usize| (exact[index] - shown[index]) * unit;
-    order.sort_by_key(|index| std::cmp::Reverse(remainder(*index)));
-    let mut left = missing;
+    let mut order: Vec<usize> = (0..shown.len()).collect();
+    let urgency = |index: usize| {
+        if is_down {
+            -remainders[index]
+        } else {
+            remainders[index]
+        }
+    };
+    // The sort keeps the earlier first among equals.
+    order.sort_by_key(|index| std::cmp::Reverse(urgency(*index)));
     for index in order.into_iter().cycle().take(ROUNDS_MAX) {
         if left.is_zero() {
             break;
@@ -368,6 +401,14 @@ mod tests {
         assert_eq!(Currency::parse("KWD").unwrap().minor_scale(), 3);
         assert!(Currency::parse("us").is_err());
         assert!(Currency::parse("ZZZ").is_err());
+    }
+
+    #[test]
+    fn equal_remainders_are_equal_however_a_quotient_ends() {
+        // A third each; 1.333 and 0.333 as quotients end at different digits.
+        let weights = [4, 1, 4].map(Decimal::from);
+        let parts = apportion(Decimal::from(3), &weights, 0);
+        assert_eq!(parts, [2, 0, 1].map(Decimal::from));
     }
 
     proptest! {

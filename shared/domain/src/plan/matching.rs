@@ -199,6 +199,14 @@ impl<'a> RuleSet<'a> {
         Category::all().any(|category| self.source(&category) == Source::Detail(family))
     }
 
+    /// The plan's floor, where it holds for a rule. An override that is rated on a period's sums has its own
+    /// floor only: the plan may change within the period, and the charge must not depend on which day is read
+    /// last.
+    fn floor_for(&self, rule: &Rule) -> Option<Decimal> {
+        let is_free = rule.id.is_override() && rule.model.is_of_period();
+        self.plan.margin_floor.filter(|_| !is_free)
+    }
+
     /// Is there a fee per number held?
     pub fn has_number_fee(&self) -> bool {
         let fee = CategoryMatch::One(Category::NUMBER_FEE);
@@ -209,7 +217,7 @@ impl<'a> RuleSet<'a> {
         Matched {
             id: &rule.id,
             model: &rule.model,
-            margin_floor: rule.margin_floor.or(self.plan.margin_floor),
+            margin_floor: rule.margin_floor.or(self.floor_for(rule)),
         }
     }
 
@@ -303,6 +311,40 @@ mod tests {
             number_type,
         };
         rules.best(subject).map_or("-", |found| found.id.as_str())
+    }
+
+    #[test]
+    fn an_override_of_a_period_has_its_own_floor_only_so_that_no_order_of_days_matters() {
+        let plan = plan("1.5", &[], Some("0.2"));
+        let own = |model: Model| Override {
+            number: 1,
+            from: date(2026, 3, 1),
+            until: None,
+            rule: Rule {
+                id: RuleId::of_override(1),
+                category: CategoryMatch::Any,
+                model,
+                ..Rule::multiplier(Category::OTHER, Decimal::ONE)
+            },
+        };
+        let of_period = own(Model::Allowance {
+            included: Decimal::ONE,
+            overage_unit_price: Decimal::ONE,
+            cap: None,
+            hard: false,
+            per: Measure::Usage,
+        });
+        let of_day = own(Model::Unit {
+            unit_price: Decimal::ONE,
+            per: Measure::Usage,
+            increments: None,
+        });
+        for (own, floor) in [(of_period, None), (of_day, plan.margin_floor)] {
+            let owns = [own];
+            let rules = RuleSet::new(&plan, &owns, date(2026, 3, 5));
+            let found = rules.by_id(&RuleId::of_override(1)).unwrap();
+            assert_eq!(found.margin_floor, floor);
+        }
     }
 
     #[test]
