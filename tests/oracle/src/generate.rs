@@ -135,7 +135,8 @@ pub fn world(seed: u64, size: Size) -> World {
     }
 }
 
-fn plan(dice: &mut Dice) -> Plan {
+/// A plan of up to eleven rules.
+pub fn plan(dice: &mut Dice) -> Plan {
     let by_destination = dice.chance(50);
     let count = dice.in_range(2, 9);
     let mut rules: Vec<Rule> = Vec::new();

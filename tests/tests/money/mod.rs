@@ -9,7 +9,7 @@ mod random;
 mod rules;
 mod statements;
 mod store_faults;
-mod support;
+pub mod support;
 mod twilio_data;
 mod twilio_faults;
 mod windows;

@@ -4,6 +4,7 @@
 mod compare;
 mod player;
 mod translate;
+mod wire;
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
