@@ -9,9 +9,10 @@ use std::sync::Arc;
 use aws::{Store, StoreError};
 use axum::extract::State;
 use domain::ids::TenantId;
-use domain::money::{self, Currency, LEDGER_SCALE};
+use domain::money::{self, Currency};
 use domain::rating::DaySheet;
-use domain::usage::{Category, TOTAL};
+use domain::reconcile::{Costs, TwilioSide, currency_of, fold};
+use domain::usage::Category;
 use domain::{Date, Decimal};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
@@ -39,16 +40,6 @@ const HELD_MAX: usize = 200;
 pub struct RangeParams {
     from: Option<String>,
     to: Option<String>,
-}
-
-type Costs = BTreeMap<Category, Decimal>;
-
-/// What Twilio says of one account, in disjoint lines that sum to its total.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct TwilioSide {
-    total: Decimal,
-    costs: Costs,
-    unpriced: Vec<String>,
 }
 
 /// What is booked for the tenants of one currency.
@@ -80,8 +71,9 @@ pub async fn read(State(app): State<Arc<App>>, Params(params): Params<RangeParam
     let days = Days::parse(params.from.as_deref(), params.to.as_deref())?;
     let all = list_usage(&app, days, true).await?;
     let own = list_usage(&app, days, false).await?;
-    let currency = currency_of(&all)?;
-    let (all, own) = (fold(&all, currency)?, fold(&own, currency)?);
+    let (all, own) = (plain(&all), plain(&own));
+    let currency = currency_of(&all).map_err(|_| Code::TWILIO_UNUSABLE)?;
+    let (all, own) = (side(&all, currency)?, side(&own, currency)?);
     let mut ledger = ledger_sides(&app, days).await?;
     let booked = ledger.remove(currency.code()).unwrap_or_default();
     let ledger_total = sum(&booked.costs)?;
@@ -132,59 +124,23 @@ async fn list_usage(
     listed.await
 }
 
-/// Twilio prices all of an operator's usage in one unit; without any price it is dollars.
-fn currency_of(records: &[UsageRecord]) -> Result<Currency, Failure> {
-    let total = records.iter().find(|record| record.category == TOTAL);
-    let unit = total
-        .and_then(|record| record.price_unit.as_deref())
-        .or_else(|| {
-            records
-                .iter()
-                .find_map(|record| record.price_unit.as_deref())
-        });
-    match unit {
-        None => Ok(Currency::USD),
-        Some(unit) => Currency::parse(unit).map_err(|_| Code::TWILIO_UNUSABLE.into()),
-    }
+/// As the comparison reads them.
+fn plain(records: &[UsageRecord]) -> Vec<domain::usage::UsageRecord> {
+    let records = records.iter().map(|record| domain::usage::UsageRecord {
+        category: record.category.clone(),
+        day: record.start_date,
+        count: record.count,
+        usage: record.usage,
+        price: record.price,
+        price_unit: record.price_unit.clone(),
+        as_of: record.as_of,
+    });
+    records.collect()
 }
 
-/// Disjoint lines of one account: known leaves, and what the total holds beyond them.
-fn fold(records: &[UsageRecord], currency: Currency) -> Result<TwilioSide, Failure> {
-    let mut side = TwilioSide::default();
-    let mut has_total = false;
-    for record in records {
-        let used = |value: Option<Decimal>| value.is_some_and(|value| !value.is_zero());
-        if record.price.is_none() && (used(record.count) || used(record.usage)) {
-            side.unpriced.push(record.category.clone());
-        }
-        let price = record.price.unwrap_or_default();
-        if price.is_zero() {
-            has_total |= record.category == TOTAL;
-            continue;
-        }
-        let unit = record.price_unit.as_deref();
-        if unit.is_some_and(|unit| Currency::parse(unit) != Ok(currency)) {
-            return Err(
-                Failure::from(Code::TWILIO_UNUSABLE).caused_by("usage in several currencies")
-            );
-        }
-        money::check_amount(price).map_err(|_| Code::TWILIO_UNUSABLE)?;
-        let price = money::round(price, LEDGER_SCALE);
-        if record.category == TOTAL {
-            has_total = true;
-            side.total = price;
-        } else if let Some(leaf) = Category::leaf(&record.category) {
-            *side.costs.entry(leaf).or_default() += price;
-        }
-    }
-    if !has_total && !side.costs.is_empty() {
-        return Err(Failure::from(Code::TWILIO_UNUSABLE).caused_by("usage without a total"));
-    }
-    let residual = side.total - sum(&side.costs)?;
-    if !residual.is_zero() {
-        side.costs.insert(Category::OTHER, residual);
-    }
-    Ok(side)
+fn side(records: &[domain::usage::UsageRecord], currency: Currency) -> Result<TwilioSide, Failure> {
+    fold(records, currency)
+        .map_err(|error| Failure::from(Code::TWILIO_UNUSABLE).caused_by(error.to_string()))
 }
 
 fn sum(costs: &Costs) -> Result<Decimal, Failure> {
@@ -286,50 +242,6 @@ impl LedgerSide {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn record(category: &str, price: &str) -> UsageRecord {
-        let day: Date = "2026-11-01".parse().unwrap();
-        UsageRecord {
-            category: category.to_owned(),
-            count: Some(Decimal::ONE),
-            count_unit: None,
-            usage: Some(Decimal::ONE),
-            usage_unit: None,
-            price: money::parse_decimal(price).ok(),
-            price_unit: Some("USD".to_owned()),
-            start_date: day,
-            end_date: day,
-            as_of: None,
-        }
-    }
-
-    #[test]
-    fn leaves_and_residual_sum_to_twilios_total() {
-        let records = [
-            record("totalprice", "3.5"),
-            record("sms", "2"),
-            record("sms-outbound", "2"),
-        ];
-        let side = fold(&records, currency_of(&records).unwrap()).unwrap();
-        assert_eq!(sum(&side.costs).unwrap(), side.total);
-        assert_eq!(money::to_text(side.costs[&Category::OTHER]), "1.5");
-    }
-
-    #[test]
-    fn an_unpriced_category_is_named_and_a_missing_total_refused() {
-        let mut unpriced = record("sms-outbound", "1");
-        unpriced.price = None;
-        let side = fold(&[record("totalprice", "0"), unpriced], Currency::USD).unwrap();
-        assert_eq!(side.unpriced, ["sms-outbound"]);
-        assert!(fold(&[record("sms-outbound", "1")], Currency::USD).is_err());
-        assert!(
-            fold(
-                &[record("totalprice", "1")],
-                Currency::parse("EUR").unwrap()
-            )
-            .is_err()
-        );
-    }
 
     #[test]
     fn every_category_of_any_side_has_a_row() {

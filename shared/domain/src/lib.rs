@@ -41,6 +41,8 @@ pub mod pull_state;
 
 pub mod statement;
 
+pub mod reconcile;
+
 pub mod verify;
 
 pub mod explain;
