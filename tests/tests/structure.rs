@@ -6,7 +6,7 @@ use aws::{Names, Queue};
 use serde_json::{Value, json};
 
 /// Crates of the house by what they may depend on among themselves.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("runtime", &[]),
     ("twilio", &["domain"]),
@@ -17,6 +17,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("suspender", FUNCTION),
     ("relay", FUNCTION),
     ("invoicer", FUNCTION),
+    ("reconciler", FUNCTION),
 ];
 const FUNCTION: &[&str] = &["runtime", "aws", "twilio", "domain"];
 /// All that `domain` knows besides.
@@ -134,6 +135,7 @@ fn the_template_names_what_the_code_uses() {
         Queue::Suspend,
         Queue::Provision,
         Queue::Statement,
+        Queue::Reconcile,
     ] {
         let name = names.queue(queue);
         assert!(template.contains(&quoted("QueueName", &name)), "{name}");

@@ -24,7 +24,7 @@ use crate::problem::{Code, Failure};
 use crate::{
     acts, api_keys, assignments, auto_recharge, billing, explain, holds, margin, operator_keys,
     operator_profile, overrides, plans, pulls, rates, reconciliation, records, statements,
-    subaccounts, tenants, verify, wallet_view,
+    subaccounts, tenants, variances, verify, wallet_view,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -196,7 +196,16 @@ pub fn router(app: &Arc<App>) -> Router {
             get(operator_profile::read).put(operator_profile::replace),
         )
         .route("/v1/exchange-rates", post(rates::record).get(rates::list))
-        .route("/v1/reconciliation", get(reconciliation::read))
+        .route(
+            "/v1/reconciliation",
+            get(reconciliation::read).post(variances::request),
+        )
+        .route("/v1/reconciliation/days", get(variances::days))
+        .route("/v1/reconciliation/variances", get(variances::list))
+        .route(
+            "/v1/reconciliation/variances/{id}/accept",
+            post(variances::accept),
+        )
         .route("/v1/subaccounts/unowned", get(subaccounts::unowned))
         .route_layer(from_fn_with_state(Arc::clone(app), auth::require_key))
         .method_not_allowed_fallback(async || Failure::from(Code::METHOD_NOT_ALLOWED))

@@ -66,6 +66,8 @@ mod days;
 
 mod reconciliation;
 
+mod variances;
+
 mod subaccounts;
 
 mod operator_keys;

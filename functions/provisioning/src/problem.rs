@@ -53,6 +53,7 @@ codes! {
     CALLBACKS_NOT_FOUND 404 "callbacks_not_found" "No callback of this resource is recorded.";
     PLAN_NOT_FOUND 404 "plan_not_found" "There is no such plan version.";
     OVERRIDE_NOT_FOUND 404 "override_not_found" "The tenant has no such override.";
+    VARIANCE_NOT_FOUND 404 "variance_not_found" "There is no such variance.";
     STATEMENT_NOT_FOUND 404 "statement_not_found" "There is no such statement.";
     CORRECTION_NOT_FOUND 404 "correction_not_found" "No revision of this day waits.";
     LINE_NOT_FOUND 404 "line_not_found" "Nothing is booked there.";
@@ -72,6 +73,7 @@ codes! {
     BILLING_PERIOD_FIXED 409 "billing_period_fixed" "Time zone and billing day stay as they are once a day of usage is recorded.";
     TOO_MANY_OVERRIDES 409 "too_many_overrides" "A tenant has at most 20 overrides, those that are over included.";
     TOO_MANY_PLAN_CHANGES 409 "too_many_plan_changes" "A tenant has at most 100 assignments of plans.";
+    VARIANCE_RESOLVED 409 "variance_resolved" "The variance has vanished.";
     STATEMENT_NOT_LATEST 409 "statement_not_latest" "Later statements build on it: only the latest can be made void.";
     STATEMENT_NOT_FINAL 409 "statement_not_final" "The statement is closing; it is final within minutes.";
     TOO_MANY_PULLS 409 "too_many_pulls" "Ten ranges of days wait to be pulled; they are done within minutes.";

@@ -67,6 +67,7 @@ impl Function {
             suspend: url("TOLLGATE_SUSPEND_QUEUE_URL")?,
             provision: url("TOLLGATE_PROVISION_QUEUE_URL")?,
             statement: url("TOLLGATE_STATEMENT_QUEUE_URL")?,
+            reconcile: url("TOLLGATE_RECONCILE_QUEUE_URL")?,
         };
         let queues = Queues::new(&clients, urls);
         let names = settings.names();

@@ -1,12 +1,12 @@
 //! The tick: due marks, timers and daily turns go to the queues; then the cursor moves. A crash in between
 //! sends some of them again, which every consumer takes as a no-op.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use aws::{
-    ActKind, Command, CommitError, DueItem, OUTBOX_PARTITIONS, OutboxRow, PUT_EVENTS_MAX, Queue,
-    Tick,
+    ActKind, Command, CommitError, Comparison, DueItem, OUTBOX_PARTITIONS, OutboxRow,
+    PUT_EVENTS_MAX, Queue, Tick,
 };
 use domain::ids::TenantId;
 use jiff::SignedDuration;
@@ -94,7 +94,12 @@ impl Function {
     /// Sends what a tick holds to the queues. True: there was something.
     async fn hand_on(&self, tick: Tick) -> Result<bool, Failure> {
         let mut commands: BTreeMap<Queue, BTreeMap<TenantId, &'static str>> = BTreeMap::new();
+        let mut comparisons: BTreeSet<Comparison> = BTreeSet::new();
         for due in self.store.due_on(tick).await? {
+            if let DueItem::Reconcile(range) = due {
+                comparisons.insert(Comparison { range });
+                continue;
+            }
             for (queue, tenant_id, cause) in routes(due) {
                 // What a person asked for goes before what the clock says.
                 let known = commands.entry(queue).or_default().entry(tenant_id);
@@ -104,7 +109,9 @@ impl Function {
                 }
             }
         }
-        let found_work = !commands.is_empty();
+        let found_work = !(commands.is_empty() && comparisons.is_empty());
+        let comparisons: Vec<Comparison> = comparisons.into_iter().collect();
+        self.queues.send(Queue::Reconcile, &comparisons).await?;
         for (queue, commands) in &commands {
             let commands: Vec<Command> = commands
                 .iter()
@@ -157,6 +164,8 @@ fn routes(due: DueItem) -> Vec<(Queue, TenantId, &'static str)> {
             (Queue::Pull, tenant.clone(), aws::DAILY),
             (Queue::Statement, tenant, aws::DAILY),
         ],
+        // Days are nobody's own.
+        DueItem::Reconcile(_) => Vec::new(),
         DueItem::Act(kind, tenant) => vec![match kind {
             ActKind::Standing => (Queue::Pull, tenant, "standing"),
             ActKind::Repull => (Queue::Pull, tenant, aws::REPULL),

@@ -19,6 +19,7 @@ pub struct Functions {
     suspender: suspender::Function,
     relay: relay::Function,
     invoicer: invoicer::Function,
+    reconciler: reconciler::Function,
 }
 
 impl Functions {
@@ -50,6 +51,7 @@ impl Functions {
             suspender: suspender::Function::new(environment, host, &settings("suspender")?)?,
             relay: relay::Function::new(environment, host, &settings("relay")?)?,
             invoicer: invoicer::Function::new(environment, host, &settings("invoicer")?)?,
+            reconciler: reconciler::Function::new(environment, host, &settings("reconciler")?)?,
         })
     }
 
@@ -59,6 +61,7 @@ impl Functions {
             "usage-puller" => to_json(self.usage_puller.handle(parse(event)?).boxed().await),
             "suspender" => to_json(self.suspender.handle(parse(event)?).boxed().await),
             "invoicer" => to_json(self.invoicer.handle(parse(event)?).boxed().await),
+            "reconciler" => to_json(self.reconciler.handle(parse(event)?).boxed().await),
             "relay" => to_json(self.relay.handle(parse(event)?).boxed().await),
             "provisioning" => to_json(self.provisioning.handle(parse(event)?).boxed().await),
             unknown => Err(format!("there is no function {unknown}")),

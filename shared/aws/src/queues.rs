@@ -1,6 +1,7 @@
 //! Queues: commands for one consumer each.
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use domain::Date;
 use domain::ids::TenantId;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub enum Queue {
     Provision,
     /// Billing periods to state.
     Statement,
+    /// Days to compare with Twilio.
+    Reconcile,
 }
 
 impl Queue {
@@ -30,6 +33,7 @@ impl Queue {
             Self::Suspend => "suspend",
             Self::Provision => "provision",
             Self::Statement => "statement",
+            Self::Reconcile => "reconcile",
         }
     }
 }
@@ -51,6 +55,13 @@ pub struct Command {
     pub cause: String,
 }
 
+/// A command to compare days with Twilio; the latest ones if no range is given.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Comparison {
+    /// First and last day.
+    pub range: Option<(Date, Date)>,
+}
+
 /// Where the queues are.
 #[derive(Debug, Clone)]
 pub struct QueueUrls {
@@ -62,6 +73,8 @@ pub struct QueueUrls {
     pub provision: String,
     /// Of billing periods to state.
     pub statement: String,
+    /// Of days to compare with Twilio.
+    pub reconcile: String,
 }
 
 /// Sends commands.
@@ -82,7 +95,7 @@ impl Queues {
 
     /// Sends commands, ten at a time. An error means that some may not have been sent: sending all again is
     /// harmless, since every consumer takes a repeated command as a no-op.
-    pub async fn send(&self, queue: Queue, commands: &[Command]) -> Result<(), StoreError> {
+    pub async fn send<T: Serialize>(&self, queue: Queue, commands: &[T]) -> Result<(), StoreError> {
         const OPERATION: &str = "send commands";
         for chunk in commands.chunks(BATCH_MAX) {
             let mut request = self.sqs.send_message_batch().queue_url(self.url(queue));
@@ -115,6 +128,7 @@ impl Queues {
             Queue::Suspend => &self.urls.suspend,
             Queue::Provision => &self.urls.provision,
             Queue::Statement => &self.urls.statement,
+            Queue::Reconcile => &self.urls.reconcile,
         }
     }
 }

@@ -255,6 +255,28 @@ pub enum Fact {
         /// The statement's number.
         number: String,
     },
+    /// Twilio's figures of a day and the books do not agree. Where no tenant owns the account, the event's tenant is
+    /// the one of all zeros.
+    #[serde(rename = "reconciliation.variance_opened")]
+    VarianceOpened {
+        /// GMT day.
+        day: jiff::civil::Date,
+        /// The subaccount, if it is known.
+        account_sid: Option<AccountSid>,
+        /// Stable name of the cause.
+        cause: &'static str,
+        /// Twilio's figure less what is booked.
+        #[serde(with = "money::text")]
+        difference: Decimal,
+    },
+    /// They agree again.
+    #[serde(rename = "reconciliation.variance_resolved")]
+    VarianceResolved {
+        /// GMT day.
+        day: jiff::civil::Date,
+        /// The subaccount, if it is known.
+        account_sid: Option<AccountSid>,
+    },
     /// A credit note took a statement back.
     #[serde(rename = "statement.voided")]
     StatementVoided {
@@ -304,6 +326,8 @@ impl Fact {
             Self::StatementFinalized { .. } => "statement.finalized",
             Self::StatementPaid { .. } => "statement.paid",
             Self::StatementVoided { .. } => "statement.voided",
+            Self::VarianceOpened { .. } => "reconciliation.variance_opened",
+            Self::VarianceResolved { .. } => "reconciliation.variance_resolved",
         }
     }
 }

@@ -6,6 +6,7 @@ mod deliveries;
 mod due;
 mod kill;
 mod random;
+mod reconcile;
 mod rules;
 mod statements;
 mod store_faults;

@@ -85,7 +85,7 @@ pub(crate) struct QueueShape {
 }
 
 /// Every command queue.
-pub(crate) const QUEUES: [QueueShape; 4] = [
+pub(crate) const QUEUES: [QueueShape; 5] = [
     QueueShape {
         name: "pull",
         function: "usage-puller",
@@ -108,6 +108,12 @@ pub(crate) const QUEUES: [QueueShape; 4] = [
         name: "statement",
         function: "invoicer",
         batch: 5,
+        concurrency: 2,
+    },
+    QueueShape {
+        name: "reconcile",
+        function: "reconciler",
+        batch: 1,
         concurrency: 2,
     },
 ];

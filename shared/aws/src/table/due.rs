@@ -5,8 +5,8 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::Timestamp;
 use domain::ids::TenantId;
+use domain::{Date, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Range, Sort, key, to_item};
@@ -23,6 +23,8 @@ const DAILY_SLOTS: u32 = 24;
 const HOURLY_SLOTS: u32 = 12;
 /// A mark lies at least this far ahead, so that the usage it is about can have arrived.
 const MARK_AHEAD_S: i64 = 60;
+/// The hour (GMT) in which the latest days are compared with Twilio: most of yesterday's usage has come.
+const RECONCILE_SLOT: i64 = 6;
 /// Marks and timers expire after this many seconds (48 h).
 const KEPT_S: i64 = 48 * 3600;
 
@@ -105,6 +107,8 @@ pub enum DueItem {
     Daily(TenantId),
     /// A timer.
     Act(ActKind, TenantId),
+    /// Compare days with Twilio: those of the range, or the latest.
+    Reconcile(Option<(Date, Date)>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -164,7 +168,20 @@ pub(crate) fn daily_item(tenant: &TenantId) -> Result<Item, StoreError> {
     )
 }
 
+/// A row that asks for days to be compared with Twilio, on the first tick at or after `at`.
+pub(crate) fn reconcile_item(from: Date, to: Date, at: Timestamp) -> Result<Item, StoreError> {
+    let row = row(Tick::from(at), format!("reconcile#{from}#{to}"));
+    to_item("ask for a reconciliation", &row)
+}
+
 fn parse(row: &DueRow) -> Option<DueItem> {
+    if let Some(range) = row.sk.strip_prefix("reconcile#") {
+        let (from, to) = range.split_once('#')?;
+        return Some(DueItem::Reconcile(Some((
+            from.parse().ok()?,
+            to.parse().ok()?,
+        ))));
+    }
     if let Some(tenant) = row.sk.strip_prefix("pull#") {
         return Some(DueItem::Pull(TenantId::parse(tenant).ok()?));
     }
@@ -248,7 +265,11 @@ impl Store {
             }
             item
         };
-        Ok(marks.iter().chain(&daily).filter_map(known).collect())
+        let mut found: Vec<DueItem> = marks.iter().chain(&daily).filter_map(known).collect();
+        if tick.daily_slot() == Some(RECONCILE_SLOT) {
+            found.push(DueItem::Reconcile(None));
+        }
+        Ok(found)
     }
 
     /// The last tick that was handed on.
