@@ -4,6 +4,7 @@ Usage: check_demo.py <file> <tenants>
 """
 
 import json
+import os
 import sys
 from decimal import Decimal
 
@@ -36,6 +37,17 @@ def main(path, tenants):
     check(Decimal(books["difference"]) == 0, f"does not reconcile: {books}")
     check(Decimal(books["twilio_total"]) == Decimal(books["ledger_cost_total"]), f"the totals differ: {books}")
     check(Decimal(books["twilio_total"]) > 0, "nothing was spent, so nothing was shown")
+    for row in books["by_category"]:
+        check(Decimal(row["difference"]) == 0, f"a category does not reconcile: {row}")
+    check(books["open_variances"] == 0, f"{books['open_variances']} variances are open")
+    check(len({row["plan"] for row in result["tenants"]}) == 3, "not all three kinds of plans")
+    check(len(result["statements"]) == tenants, "not every tenant has a statement")
+    for one in result["statements"]:
+        check(Decimal(one["net"]) + Decimal(one["tax"]) == Decimal(one["gross"]), f"does not add up: {one}")
+        check(os.path.getsize(one["file"]) > 1000, f"no page: {one}")
+    charge = sum(Decimal(row["charge"]) for row in result["margin"])
+    charged = sum(Decimal(row["charged"]) for row in result["tenants"])
+    check(charge == charged, f"margins hold {charge}, the ledgers {charged}")
     for key in ("suspended", "reactivated"):
         check(result[key], f"nobody was {key}")
     for key in ("counters", "cost"):

@@ -45,7 +45,6 @@ pub async fn replace(
 }
 
 fn check(profile: &OperatorProfile) -> Result<(), Failure> {
-    let party = &profile.party;
     let is_line = |text: &str| is_printable(text, LINE_MAX);
     let optional = |text: &Option<String>| text.as_deref().is_none_or(is_line);
     let prefix = &profile.number_prefix;
@@ -59,11 +58,11 @@ fn check(profile: &OperatorProfile) -> Result<(), Failure> {
                 .lines()
                 .all(|line| line.is_empty() || is_printable(line, FOOTER_MAX))
     };
-    let fits = is_line(&party.name)
-        && party.address.len() <= ADDRESS_LINES_MAX
-        && party.address.iter().all(|line| is_line(line))
-        && optional(&party.tax_id)
-        && optional(&party.email)
+    let fits = is_line(&profile.name)
+        && profile.address.len() <= ADDRESS_LINES_MAX
+        && profile.address.iter().all(|line| is_line(line))
+        && optional(&profile.tax_id)
+        && optional(&profile.email)
         && is_prefix
         && profile.footer.as_ref().is_none_or(is_footer);
     if fits {

@@ -205,19 +205,19 @@ impl Function {
     ) -> Result<Vec<AccountDay<'a>>, StoreError> {
         let ids: Vec<TenantId> = run.tenants.iter().map(|tenant| tenant.id.clone()).collect();
         let wallets = self.store.wallets(&ids).await?;
-        let owned: BTreeMap<&AccountSid, &Tenant> = run
+        let of_tenants: BTreeMap<&AccountSid, &Tenant> = run
             .tenants
             .iter()
             .filter_map(|tenant| Some((tenant.account_sid.as_ref()?, tenant)))
             .collect();
         let listed = run.accounts.iter().flatten().map(|account| &account.sid);
-        let known: BTreeSet<&AccountSid> = listed.chain(owned.keys().copied()).collect();
+        let known: BTreeSet<&AccountSid> = listed.chain(of_tenants.keys().copied()).collect();
         let mut ranked: Vec<(u8, AccountDay<'a>)> = Vec::new();
         for sid in known
             .into_iter()
             .filter(|sid| **sid != run.main.account_sid)
         {
-            let owner = owned.get(sid).map(|tenant| {
+            let owner = of_tenants.get(sid).map(|tenant| {
                 let wallet = wallets.get(&tenant.id);
                 let through = wallet.and_then(|wallet| wallet.completed_through);
                 let sheet = sheets.get(&tenant.id);

@@ -464,7 +464,7 @@ mod tests {
     #[test]
     fn a_variance_opens_once_changes_with_its_figures_and_is_resolved_when_it_vanishes() {
         let (one, now) = (variance(1, 5), Timestamp::from_second(9).unwrap());
-        assert_eq!(settle(&[], vec![one.clone()], now), [one.clone()]);
+        assert_eq!(settle(&[], vec![one.clone()], now), vec![one.clone()]);
         assert_eq!(
             settle(std::slice::from_ref(&one), vec![one.clone()], now),
             []
@@ -482,7 +482,7 @@ mod tests {
         assert_eq!(settle(&gone, Vec::new(), now), []);
         assert_eq!(
             settle(&gone, vec![one.clone()], now),
-            [one.clone()],
+            vec![one.clone()],
             "it is back"
         );
         let accepted = Variance {

@@ -102,6 +102,9 @@ pub enum Source {
     Own,
 }
 
+/// Override, length of the prefix, depth, conditions, order: the greatest wins.
+type Rank = (bool, usize, u8, u8, i64);
+
 /// Category and rule.
 pub type Key = (String, String);
 
@@ -243,7 +246,7 @@ impl<'a> Rules<'a> {
         digits: Option<&str>,
         number_type: Option<&str>,
     ) -> Option<InForce<'a>> {
-        let mut best: Option<((bool, usize, u8, u8, i64), InForce<'a>)> = None;
+        let mut best: Option<(Rank, InForce<'a>)> = None;
         for (source, order, rule) in &self.all {
             let Some(depth) = depth(&rule.category, category) else {
                 continue;

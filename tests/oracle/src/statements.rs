@@ -111,7 +111,9 @@ impl Books {
         }
         let sum = |days: &BTreeMap<Date, Line>| {
             let mut sum = Line::default();
-            days.values().for_each(|line| sum.add(line));
+            for line in days.values() {
+                sum.add(line);
+            }
             sum
         };
         for ((source, rule), charge) in rules {

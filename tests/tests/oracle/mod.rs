@@ -24,7 +24,6 @@ const SIZE: Size = Size {
 const TOLD_MAX: usize = 20;
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the numbers are the result")]
 fn the_oracle_and_the_product_agree_to_the_last_digit_over_seeded_worlds() {
     let (next, compared) = (AtomicU64::new(0), AtomicU64::new(0));
     let differences: Mutex<Vec<String>> = Mutex::default();
@@ -81,8 +80,7 @@ fn a_comparison_with_the_oracle_finds_a_digit_that_is_wrong() {
 
 #[test]
 fn the_oracle_shares_no_code_with_the_product() {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(cargo)
+    let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
             "--format-version",

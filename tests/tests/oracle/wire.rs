@@ -24,7 +24,6 @@ const DAYS: i64 = 4;
 const SHOWN: SignedDuration = SignedDuration::from_hours(30);
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the numbers are the result")]
 async fn the_oracle_agrees_with_the_functions_over_the_wire() {
     let (mut worlds, mut differences) = (0, Vec::new());
     for seed in 1..=WORLDS {
@@ -146,7 +145,7 @@ fn moment(row: &Value, name: &str) -> Timestamp {
 async fn computed(
     world: &World,
     tenant: &Tenant,
-    plan: oracle::world::Plan,
+    priced_by: oracle::world::Plan,
     first: Date,
     seed: u64,
 ) -> Theirs {
@@ -232,7 +231,7 @@ async fn computed(
     };
     let plays = Plays {
         seed,
-        plans: vec![plan],
+        plans: vec![priced_by],
         tenants: vec![plain],
         steps: vec![step],
     };

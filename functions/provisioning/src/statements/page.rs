@@ -92,7 +92,7 @@ fn page(shown: &Shown) -> Page {
         issued_on: on(document.issued_at),
         due_on: day(document.due_on),
         currency: document.currency.clone(),
-        operator: document.operator.party.clone(),
+        operator: document.operator.party(),
         client: document.client.clone(),
         credit_note: document
             .credit_note

@@ -35,6 +35,24 @@ impl Api {
         answer(request, path).await
     }
 
+    /// `GET` on our API, as text: tables and pages.
+    pub async fn text(&self, path: &str) -> Result<String, DemoError> {
+        let request = self
+            .http
+            .request(Method::GET, format!("{}{path}", self.base_url))
+            .bearer_auth(&self.operator_key);
+        Ok(request.send().await?.error_for_status()?.text().await?)
+    }
+
+    /// `PUT` and `PATCH` on our API.
+    pub async fn send(&self, method: Method, path: &str, body: &Value) -> Result<Value, DemoError> {
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.base_url))
+            .bearer_auth(&self.operator_key);
+        answer(request.json(body), path).await
+    }
+
     /// `POST` on our API; the key makes a repetition harmless.
     pub async fn post(
         &self,

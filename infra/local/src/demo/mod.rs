@@ -9,6 +9,7 @@ mod print;
 mod progress;
 mod report;
 mod scenario;
+mod statements;
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -38,6 +39,9 @@ pub struct Options {
     /// Everything drawn at random comes from this number.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Folder that statements are written to.
+    #[arg(long, default_value = "target/statements")]
+    pub statements: std::path::PathBuf,
     /// Exit after the report, also on a terminal.
     #[arg(long)]
     pub once: bool,
@@ -52,7 +56,8 @@ pub async fn run(options: &Options) -> Result<bool, DemoError> {
     let stack = Stack::start(StackConfig::manual(options.seed, start)).await?;
     let api = Api::new(&stack)?;
     let outcome = scenario::play(options, &stack, &api).await?;
-    let report = report::collect(options, &stack, &api, &outcome).await?;
+    let written = statements::write(options, &stack, &api, &outcome).await?;
+    let report = report::collect(options, &stack, &api, &outcome, written).await?;
     let mut out = std::io::stdout().lock();
     if options.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;

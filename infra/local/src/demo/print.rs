@@ -10,6 +10,9 @@ use super::Options;
 use super::report::{Report, TenantRow};
 use crate::stack::Stack;
 
+/// Statements that are listed; all of them are files.
+const STATEMENTS_SHOWN: usize = 6;
+
 /// The whole report.
 pub(crate) fn text(report: &Report, options: &Options) -> String {
     let mut out = String::new();
@@ -56,6 +59,15 @@ pub(crate) fn text(report: &Report, options: &Options) -> String {
         reconciliation.difference
     )
     .ok();
+    writeln!(out, "{}", categories(report)).ok();
+    writeln!(
+        out,
+        "  variances of the daily comparisons still open {}",
+        reconciliation.open_variances
+    )
+    .ok();
+    writeln!(out, "\nMargin by category\n{}", margins(report)).ok();
+    out.push_str(&statements(report));
     writeln!(out, "\nWork: {} callbacks ({} sent twice), {} pulls ({} transactions), {} Twilio requests, {} AWS calls", counters.callbacks, counters.callbacks_duplicate, counters.pulls, counters.pulls_booked, counters.twilio_requests, counters.aws_calls).ok();
     for (name, each) in [
         ("callback", &counters.per_callback),
@@ -105,11 +117,80 @@ pub(crate) fn invitation(stack: &Stack, report: &Report) -> String {
     )
 }
 
+/// How many statements there are, and the first of them.
+fn statements(report: &Report) -> String {
+    let mut out = String::new();
+    let finals = report.statements.iter().filter(|one| one.number.is_some());
+    let (count, last) = (finals.clone().count(), report.statements.last());
+    let folder = last.map_or("", |one| {
+        one.file.rsplit_once('/').map_or("", |(folder, _)| folder)
+    });
+    writeln!(
+        out,
+        "\nStatements: {count} final, {} previews, as pages, tables and JSON in {folder}/",
+        report.statements.len() - count
+    )
+    .ok();
+    for one in report.statements.iter().take(STATEMENTS_SHOWN) {
+        let number = one.number.as_deref().unwrap_or("preview");
+        writeln!(
+            out,
+            "  {number:<12} {:<6} net {:>9} tax {:>8} gross {:>9} due {:>9}",
+            one.state, one.net, one.tax, one.gross, one.due
+        )
+        .ok();
+    }
+    out
+}
+
+/// Twilio's figures and the books, by category.
+fn categories(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.set_header(["category", "Twilio", "main account", "ledger", "difference"]);
+    for row in &report.reconciliation.by_category {
+        let cell = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        table.add_row([
+            cell("category"),
+            money(&cell("twilio")),
+            money(&cell("main_account_own")),
+            money(&cell("ledger")),
+            cell("difference"),
+        ]);
+    }
+    right(&mut table, 1);
+    table
+}
+
+/// What each category earned.
+fn margins(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.set_header(["category", "cost", "charge", "margin"]);
+    for row in &report.margin {
+        table.add_row([
+            row.category.clone(),
+            money(&row.cost),
+            money(&row.charge),
+            money(&row.margin),
+        ]);
+    }
+    right(&mut table, 1);
+    table
+}
+
+fn right(table: &mut Table, from: usize) {
+    for column in table.column_iter_mut().skip(from) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
 fn table(report: &Report) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY);
     table.set_header([
         "tenant",
+        "plan",
         "status",
         "messages",
         "minutes",
@@ -127,20 +208,20 @@ fn table(report: &Report) -> Table {
         String::new(),
         String::new(),
         String::new(),
+        String::new(),
         money(&totals.cost),
         money(&totals.charged),
         money(&totals.margin),
         money(&totals.balance),
     ]);
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    right(&mut table, 3);
     table
 }
 
-fn cells(row: &TenantRow) -> [String; 8] {
+fn cells(row: &TenantRow) -> [String; 9] {
     [
         row.name.clone(),
+        row.plan.clone(),
         row.status.clone(),
         row.messages.clone(),
         row.minutes.clone(),

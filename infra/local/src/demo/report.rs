@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::client::Api;
 use super::cost::{Cost, Counted, Units, cost};
 use super::scenario::{Outcome, text};
+use super::statements::Written;
 use super::{DemoError, Options, START};
 use crate::aws::{CallKey, Counters, Service};
 use crate::stack::Stack;
@@ -19,6 +20,8 @@ pub(crate) struct Report {
     pub(crate) tenants: Vec<TenantRow>,
     pub(crate) totals: Totals,
     pub(crate) reconciliation: Reconciliation,
+    pub(crate) statements: Vec<Written>,
+    pub(crate) margin: Vec<MarginRow>,
     pub(crate) counters: CounterRows,
     pub(crate) cost: Cost,
     pub(crate) suspended: Vec<Suspended>,
@@ -30,6 +33,7 @@ pub(crate) struct Report {
 pub(crate) struct TenantRow {
     pub(crate) id: String,
     pub(crate) name: String,
+    pub(crate) plan: String,
     pub(crate) status: String,
     pub(crate) messages: String,
     pub(crate) minutes: String,
@@ -58,6 +62,19 @@ pub(crate) struct Reconciliation {
     pub(crate) difference: String,
     /// What `GET /v1/reconciliation` says of the same days.
     pub(crate) api_difference: String,
+    /// The same by category.
+    pub(crate) by_category: Vec<Value>,
+    /// Variances that the daily comparisons found and that still stand.
+    pub(crate) open_variances: usize,
+}
+
+/// What a category earned.
+#[derive(Debug, Serialize)]
+pub(crate) struct MarginRow {
+    pub(crate) category: String,
+    pub(crate) cost: String,
+    pub(crate) charge: String,
+    pub(crate) margin: String,
 }
 
 /// Counts and what they come to for one callback and one run.
@@ -113,6 +130,7 @@ pub(crate) async fn collect(
     stack: &Stack,
     api: &Api,
     outcome: &Outcome,
+    statements: Vec<Written>,
 ) -> Result<Report, DemoError> {
     let from = &START[..10];
     let to = stack.clock.now().to_string()[..10].to_owned();
@@ -138,11 +156,42 @@ pub(crate) async fn collect(
         tenants,
         totals,
         reconciliation,
+        statements,
+        margin: margin(api, from, &to).await?,
         counters: counters.0,
         cost,
         suspended,
         reactivated,
     })
+}
+
+/// All tenants' margins by category; pages of tenants add up.
+async fn margin(api: &Api, from: &str, to: &str) -> Result<Vec<MarginRow>, DemoError> {
+    let mut sums: BTreeMap<String, (Decimal, Decimal)> = BTreeMap::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/v1/margin?from={from}&to={to}&by=category{cursor}");
+        let page = api.get(&path).await?;
+        let rows = page.pointer("/currencies/0/rows").and_then(Value::as_array);
+        for row in rows.into_iter().flatten() {
+            let sum = sums.entry(text(row, "/category")?).or_default();
+            sum.0 += decimal(&text(row, "/cost")?)?;
+            sum.1 += decimal(&text(row, "/charge")?)?;
+        }
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let rows = sums
+        .into_iter()
+        .map(|(category, (cost, charge))| MarginRow {
+            category,
+            cost: amount(cost),
+            charge: amount(charge),
+            margin: amount(charge - cost),
+        });
+    Ok(rows.collect())
 }
 
 async fn tenant_row(api: &Api, id: &str, from: &str, to: &str) -> Result<TenantRow, DemoError> {
@@ -173,6 +222,7 @@ async fn tenant_row(api: &Api, id: &str, from: &str, to: &str) -> Result<TenantR
     Ok(TenantRow {
         id: id.to_owned(),
         name: text(&tenant, "/name")?,
+        plan: plan_name(api, &tenant).await?,
         status: text(&tenant, "/status")?,
         messages: amount(messages),
         minutes: amount(minutes),
@@ -181,6 +231,14 @@ async fn tenant_row(api: &Api, id: &str, from: &str, to: &str) -> Result<TenantR
         margin: amount(charged - cost),
         balance: text(&tenant, "/balance")?,
     })
+}
+
+async fn plan_name(api: &Api, tenant: &Value) -> Result<String, DemoError> {
+    let (id, version) = (text(tenant, "/plan/plan_id")?, &tenant["plan"]["version"]);
+    let plan = api
+        .get(&format!("/v1/plans/{id}/versions/{version}"))
+        .await?;
+    text(&plan, "/name")
 }
 
 /// Twilio's side is one fresh read of the main account; the ledger's is what the tenants' wallets say.
@@ -206,11 +264,18 @@ async fn reconciliation(
     let api_view = api
         .get(&format!("/v1/reconciliation?from={from}&to={to}"))
         .await?;
+    let path = format!("/v1/reconciliation/variances?from={from}&to={to}&state=open");
+    let open = api.get(&path).await?;
     Ok(Reconciliation {
         twilio_total: amount(twilio),
         ledger_cost_total: amount(ledger),
         difference: amount(twilio - ledger),
         api_difference: text(&api_view, "/difference")?,
+        by_category: api_view["by_category"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default(),
+        open_variances: open["variances"].as_array().map_or(0, Vec::len),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::Api;
@@ -70,15 +71,24 @@ pub(crate) async fn play(
 }
 
 async fn sign_up(options: &Options, stack: &Stack, api: &Api) -> Result<Vec<String>, DemoError> {
-    let plans = [
-        create_plan(api, "Standard", "1.3", "1.5").await?,
-        create_plan(api, "Volume", "1.15", "1.2").await?,
-    ];
+    let profile = json!({
+        "name": "Switchboard Resale Inc.", "address": ["400 Market Street", "San Francisco, CA 94105"], "tax_id": "US 94-1234567",
+        "email": "billing@switchboard.example", "number_prefix": "SB-", "footer": "Please pay by bank transfer with the statement number as reference.",
+    });
+    api.send(Method::PUT, "/v1/operator-profile", &profile)
+        .await?;
+    let mut plans = Vec::new();
+    for plan in plans_of_three_kinds() {
+        let key = format!("demo-plan-{}", text(&plan, "/name")?);
+        let made = api.post("/v1/plans", &key, &plan).await?;
+        plans.push(text(&made, "/plan_id")?);
+    }
     let mut tenants = Vec::new();
     let progress = Progress::new("sign-up", u64::from(options.tenants));
     for index in 0..options.tenants {
         let name = format!("{} {}", NAMES[index as usize % NAMES.len()], index + 1);
-        let body = json!({ "name": name, "plan_id": plans[index as usize % plans.len()], "external_id": format!("crm-{}", index + 1) });
+        let body = json!({ "name": name, "plan_id": plans[index as usize % plans.len()], "external_id": format!("crm-{}", index + 1),
+            "tax_rate": if index % 4 == 3 { "0" } else { "0.0875" }, "bill_to": [format!("{} Mission Street", 100 + index), "San Francisco, CA 94105"] });
         let tenant = api
             .post("/v1/tenants", &format!("demo-tenant-{index}"), &body)
             .await?;
@@ -103,25 +113,25 @@ async fn sign_up(options: &Options, stack: &Stack, api: &Api) -> Result<Vec<Stri
     Ok(tenants)
 }
 
-async fn create_plan(
-    api: &Api,
-    name: &str,
-    default_multiplier: &str,
-    calls: &str,
-) -> Result<String, DemoError> {
-    let body = json!({
-        "name": name,
-        "currency": "USD",
-        "default_multiplier": default_multiplier,
-        "multipliers": { "calls-outbound": calls, "calls-inbound": calls },
-        "margin_floor": "0.05",
-        "standing": { "low_balance": "5", "resume_at": "1", "grace_minutes": 120, "minimum_hold_minutes": 60 },
-    });
-    text(
-        &api.post("/v1/plans", &format!("demo-plan-{name}"), &body)
-            .await?,
-        "/plan_id",
-    )
+/// A markup on cost; prices by destination and volume; a bundle with fees and allowances.
+fn plans_of_three_kinds() -> [Value; 3] {
+    let standing = json!({ "low_balance": "5", "resume_at": "1", "grace_minutes": 120, "minimum_hold_minutes": 60 });
+    [
+        json!({ "name": "Standard", "currency": "USD", "default_multiplier": "1.3", "margin_floor": "0.05", "standing": standing,
+            "multipliers": { "calls-outbound": "1.5", "calls-inbound": "1.5" } }),
+        json!({ "name": "Volume", "currency": "USD", "default_multiplier": "1.2", "standing": standing, "rules": [
+            { "id": "us-by-the-second", "category": "calls-outbound", "country": "US", "margin_floor": "0.1",
+              "model": { "type": "unit", "unit_price": "0.025", "increments": { "first_s": 30, "next_s": 6 } } },
+            { "id": "texts", "category": "sms-outbound", "margin_floor": "0.05", "model": { "type": "graduated", "tiers": [
+                { "up_to": "50", "unit_price": "0.015" }, { "unit_price": "0.011" }] } },
+        ] }),
+        json!({ "name": "Bundle", "currency": "USD", "default_multiplier": "1.25", "standing": standing, "rules": [
+            { "id": "base", "category": "tenant-fee", "model": { "type": "fee", "monthly_fee": "9" } },
+            { "id": "lines", "category": "number-fee", "model": { "type": "fee", "monthly_fee": "2" } },
+            { "id": "minutes", "category": "calls", "margin_floor": "0", "model": { "type": "allowance", "included": "60", "overage_unit_price": "0.03" } },
+            { "id": "texts", "category": "sms", "margin_floor": "0", "model": { "type": "allowance", "included": "40", "overage_unit_price": "0.014", "per": "count" } },
+        ] }),
+    ]
 }
 
 /// The tenant with little money is on the phone most of the day.

@@ -5,10 +5,10 @@ use domain::Date;
 use domain::ids::TenantId;
 use domain::statement::{Content, Header, OperatorProfile};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::operation::billing::revision;
 use crate::store::{Range, Sort, key, to_item};
+use crate::table::audit::hash;
 use crate::table::tenants::partition;
 use crate::transaction::{Expect, Item, Transaction};
 use crate::{CommitError, Store, StoreError};
@@ -45,7 +45,7 @@ pub struct StoredStatement {
     pub header: Header,
     /// Parts of what it says, once they are written.
     pub parts: u32,
-    /// SHA-256 of all parts.
+    /// SHA-256 of all parts, as a JSON text.
     pub hash: String,
 }
 
@@ -96,11 +96,6 @@ fn part_key(period: Date, issue: u32, number: usize) -> String {
 
 fn text_of(content: &Content) -> Result<String, StoreError> {
     serde_json::to_string(content).map_err(|error| StoreError::malformed("write statement", error))
-}
-
-fn hash_of(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Cuts a text at characters into parts of at most so many bytes.
@@ -214,7 +209,7 @@ impl Store {
         // A run that was cut off may have left more parts than the statement has.
         parts.truncate(usize::try_from(statement.parts).unwrap_or(usize::MAX));
         let text: String = parts.into_iter().map(|part| part.text).collect();
-        if hash_of(&text) != statement.hash {
+        if hash(&text)? != statement.hash {
             return Err(StoreError::malformed(OPERATION, "lines and hash differ"));
         }
         serde_json::from_str(&text).map_err(|error| StoreError::malformed(OPERATION, error))
@@ -244,7 +239,7 @@ impl Store {
         }
         Ok(StoredStatement {
             parts: u32::try_from(parts.len()).unwrap_or(u32::MAX),
-            hash: hash_of(&text),
+            hash: hash(&text)?,
             ..statement.clone()
         })
     }

@@ -58,15 +58,35 @@ pub struct Party {
 /// The operator as it stands on statements.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OperatorProfile {
-    /// Who sends them.
-    #[serde(flatten)]
-    pub party: Party,
+    /// Name.
+    pub name: String,
+    /// Lines of the address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub address: Vec<String>,
+    /// Tax number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_id: Option<String>,
+    /// For questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// What numbers begin with.
     #[serde(default)]
     pub number_prefix: String,
     /// A line at the foot: how to pay, the register.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub footer: Option<String>,
+}
+
+impl OperatorProfile {
+    /// Who sends statements.
+    pub fn party(&self) -> Party {
+        Party {
+            name: self.name.clone(),
+            address: self.address.clone(),
+            tax_id: self.tax_id.clone(),
+            email: self.email.clone(),
+        }
+    }
 }
 
 /// One line: what was used of a category, by one rule.

@@ -83,13 +83,13 @@ impl Life {
             .sheets
             .remove(&day)
             .unwrap_or_else(|| DaySheet::empty(day));
-        let Some(change) = rate_day(&sheet, &observed, &rules) else {
+        let Some(rated) = rate_day(&sheet, &observed, &rules) else {
             self.sheets.insert(day, sheet);
             return;
         };
         let mut funds = self.wallet.funds.clone();
-        let mut paid: Vec<Part> = change.sheet.paid.clone();
-        let charge = change.charge();
+        let mut paid: Vec<Part> = rated.sheet.paid.clone();
+        let charge = rated.charge();
         if charge.is_sign_negative() {
             funds.give_back(-charge, &mut paid, self.wallet.seq + 1);
         } else {
@@ -104,9 +104,9 @@ impl Life {
             reason: "test".into(),
             at: now,
             currency: Currency::USD,
-            postings: usage_postings(&moves, &change.lines, &[]).unwrap(),
+            postings: usage_postings(&moves, &rated.lines, &[]).unwrap(),
             moves,
-            lines: change.lines,
+            lines: rated.lines,
             periods: Vec::new(),
             statement: None,
             natural_key: None,
@@ -116,7 +116,7 @@ impl Life {
             day,
             DaySheet {
                 paid,
-                ..change.sheet
+                ..rated.sheet
             },
         );
     }
@@ -278,7 +278,7 @@ proptest! {
         billing_day in 1_i8..=31,
     ) {
         let mut acts = acts;
-        acts.sort();
+        acts.sort_unstable();
         let mut life = Life::new(zone, billing_day);
         for (on, what, back, amount) in acts {
             let now = noon(day(on));
