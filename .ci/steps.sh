@@ -70,6 +70,17 @@ step_demo() {
   python3 .ci/check_demo.py "$work/demo.json" 5
 }
 
+step_browser() {
+  need python3 python3
+  need chromium chromium
+  need pdftotext poppler-utils
+  cargo build -p local
+  rm -rf "$work/statements" "$work/pages"
+  cargo run --quiet -p local -- demo --once --json --tenants 3 --days 30 --statements "$work/statements" >"$work/demo-month.json"
+  python3 .ci/check_demo.py "$work/demo-month.json" 3
+  python3 .ci/check_pages.py "$work/statements" "$work/pages"
+}
+
 step_vectors() {
   local vectors="$shared/twilio/signature_vectors.json" log="$work/vectors.log"
   if [ ! -f "$vectors" ]; then

@@ -9,13 +9,13 @@ use domain::money::{Currency, MoneyError, to_text};
 use domain::period::day_of;
 use domain::rating::DaySheet;
 use domain::reconcile::{
-    AccountDay, Costs, DayFigures, Owner, SideError, TwilioSide, Variance, VarianceState, add_all,
-    booked, currency_of, fold, judge, settle, unattributed,
+    AccountDay, Cause, Costs, DayFigures, Owner, SideError, TwilioSide, Variance, VarianceState,
+    add_all, booked, currency_of, fold, judge, settle, unattributed,
 };
 use domain::tenant::{Lifecycle, Tenant};
 use domain::usage::UsageRecord;
 use domain::{Date, Decimal, Timestamp};
-use jiff::ToSpan as _;
+use jiff::{SignedDuration, ToSpan as _};
 use twilio::{Account, AccountFilter, Credentials, MainCredentials, UsageQuery, UsageSpan};
 
 use crate::Function;
@@ -28,6 +28,8 @@ const DAYS_MAX: usize = 31;
 const OPEN_DAYS: i32 = 120;
 /// Accounts that are asked for one day that does not agree.
 const LOOKS_MAX: usize = 200;
+/// A variance that a pull should have mended is alarmed when it still stands after this long.
+const STANDS_AFTER: SignedDuration = SignedDuration::from_hours(20);
 /// Tenants that are listed at once.
 const PAGE: usize = 100;
 
@@ -250,6 +252,9 @@ impl Function {
     async fn keep(&self, run: &Run, day: Date, found: Vec<Variance>) -> Result<(), CompareError> {
         let known = self.store.variances(day, day).await?;
         let plain: Vec<Variance> = known.iter().map(|one| one.variance.clone()).collect();
+        for variance in &found {
+            alarm(variance, &plain, run.now);
+        }
         for variance in settle(&plain, found, run.now) {
             let before = known.iter().find(|one| one.variance.id() == variance.id());
             let was_open = before.is_some_and(|one| one.variance.state == VarianceState::Open);
@@ -268,13 +273,12 @@ impl Function {
         Ok(())
     }
 
-    /// The alarm of a variance that opens, and the event of what became true.
+    /// The event of what became true.
     fn told(&self, run: &Run, variance: &Variance, was_open: bool) -> Option<Event> {
         let difference = variance.difference();
         let account_sid = variance.account_sid.clone();
         let fact = match variance.state {
             VarianceState::Open => {
-                tracing::error!(usage.day = %variance.day, account.sid = ?variance.account_sid, tenant.id = ?variance.tenant_id, variance.cause = variance.cause.name(), variance.difference = %to_text(difference), error_type = "variance", "Twilio and the books do not agree");
                 if was_open {
                     return None;
                 }
@@ -325,6 +329,30 @@ impl Function {
             as_of: row.as_of,
         });
         Ok(records.collect())
+    }
+}
+
+/// Says so in the log: as an error where a person must look, which is at once for what no pull will mend, and after
+/// a day for the rest: usage of yesterday goes on coming in.
+fn alarm(variance: &Variance, known: &[Variance], now: Timestamp) {
+    let before = known.iter().find(|old| old.id() == variance.id());
+    let before = before.filter(|old| old.state != VarianceState::Resolved);
+    if before
+        .is_some_and(|old| old.state == VarianceState::Accepted && old.twilio == variance.twilio)
+    {
+        return;
+    }
+    let since = before.map_or(now, |old| old.first_seen_at);
+    let mends_itself = matches!(
+        variance.cause,
+        Cause::LateRevision | Cause::MissedPull | Cause::Unpriced
+    );
+    let difference = to_text(variance.difference());
+    let cause = variance.cause.name();
+    if mends_itself && now.duration_since(since) < STANDS_AFTER {
+        tracing::info!(usage.day = %variance.day, account.sid = ?variance.account_sid, variance.cause = cause, variance.difference = %difference, "Twilio and the books do not agree yet");
+    } else {
+        tracing::error!(usage.day = %variance.day, account.sid = ?variance.account_sid, tenant.id = ?variance.tenant_id, variance.cause = cause, variance.difference = %difference, error_type = "variance", "Twilio and the books do not agree");
     }
 }
 
