@@ -24,7 +24,7 @@ use crate::problem::{Code, Failure};
 use crate::{
     acts, api_keys, assignments, auto_recharge, billing, explain, holds, margin, operator_keys,
     operator_profile, overrides, plans, pulls, rates, reconciliation, records, statements,
-    subaccounts, tenants, variances, verify, wallet_view,
+    subaccounts, tenants, variances, verify, wallet_view, what_if,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -190,6 +190,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/v1/ledger/verify", get(verify::all))
         .route("/v1/ledger/accounts", get(verify::accounts))
         .route("/v1/transfers", post(acts::transfer))
+        .route("/v1/what-if", post(what_if::ask))
         .route("/v1/margin", get(margin::read))
         .route(
             "/v1/operator-profile",

@@ -48,6 +48,10 @@ mod books;
 
 mod records;
 
+mod usage_items;
+
+mod what_if;
+
 mod verify;
 
 mod explain;

@@ -1,4 +1,4 @@
-//! `GET /v1/margin`: what the operator earns: cost, charge and margin of days, by tenant, category or day.
+//! `GET /v1/margin`: what the operator earns: cost, charge and margin of days, by tenant, category, day or number.
 //!
 //! Charges are what the books hold, spread over days and categories as in usage reports; per currency, for
 //! amounts of different currencies do not add up. One answer sums the books of a page of tenants: pages add up.
@@ -19,7 +19,7 @@ use crate::books::Books;
 use crate::days::Days;
 use crate::extract::{Params, page_limit};
 use crate::problem::{Answer, Code};
-use crate::view;
+use crate::{usage_items, view};
 
 /// Tenants whose books one answer sums.
 const PAGE: usize = 100;
@@ -69,8 +69,12 @@ pub async fn read(State(app): State<Arc<App>>, Params(params): Params<MarginPara
         return Err(Code::RANGE_INVALID.because(format!("at most {DAYS_MAX} days")));
     }
     let by = params.by.as_deref().unwrap_or("tenant");
-    if !["tenant", "category", "day"].contains(&by) {
-        return Err(Code::QUERY_INVALID.because("by is tenant, category or day"));
+    if !["tenant", "category", "day", "number"].contains(&by) {
+        return Err(Code::QUERY_INVALID.because("by is tenant, category, day or number"));
+    }
+    if by == "number" && days.iter().count() > usage_items::NUMBER_DAYS_MAX {
+        let why = format!("at most {} days by number", usage_items::NUMBER_DAYS_MAX);
+        return Err(Code::RANGE_INVALID.because(why));
     }
     let limit = page_limit(params.limit, PAGE, PAGE)?;
     let cursor = params.cursor.as_deref().map(TenantId::parse).transpose();
@@ -80,6 +84,14 @@ pub async fn read(State(app): State<Arc<App>>, Params(params): Params<MarginPara
     for tenant in &page.tenants {
         let books = Books::load(&app, tenant, days).await?;
         let of_currency = sums.entry(tenant.currency.code()).or_default();
+        if by == "number" {
+            for (number, cost, charge) in
+                usage_items::by_own_number(&app, tenant, &books, days).await?
+            {
+                of_currency.entry(number).or_default().add(cost, charge);
+            }
+            continue;
+        }
         for share in books.shares(days) {
             let key = match by {
                 "tenant" => tenant.id.as_str().to_owned(),

@@ -129,7 +129,8 @@ pub async fn create(
     Err(unavailable("the plan's versions kept changing"))
 }
 
-fn parse(value: &NewPlan, id: PlanId) -> Result<PricePlan, Failure> {
+/// Reads a plan and refuses one that would not be safe to rate with.
+pub fn parse(value: &NewPlan, id: PlanId) -> Result<PricePlan, Failure> {
     let currency = Currency::parse(&value.currency).map_err(|_| Code::UNKNOWN_CURRENCY)?;
     let decimal = |text: &str, what: &str| -> Result<Decimal, Failure> {
         parse_decimal(text).map_err(|error| Code::PLAN_INVALID.because(format!("{what}: {error}")))

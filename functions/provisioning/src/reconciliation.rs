@@ -125,7 +125,7 @@ async fn list_usage(
 }
 
 /// As the comparison reads them.
-fn plain(records: &[UsageRecord]) -> Vec<domain::usage::UsageRecord> {
+pub fn plain(records: &[UsageRecord]) -> Vec<domain::usage::UsageRecord> {
     let records = records.iter().map(|record| domain::usage::UsageRecord {
         category: record.category.clone(),
         day: record.start_date,

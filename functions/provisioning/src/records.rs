@@ -24,6 +24,7 @@ use crate::days::Days;
 use crate::extract::{Item, Params, TenantPath, page_limit};
 use crate::money_act::reference_of;
 use crate::problem::{Answer, Code};
+use crate::usage_items::{self, By};
 use crate::view::{self, PlanView};
 
 /// Entries of a page.
@@ -38,6 +39,9 @@ pub struct UsageParams {
     from: Option<String>,
     to: Option<String>,
     by: Option<String>,
+    view: Option<String>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) limit: Option<usize>,
 }
 
 /// Which entries.
@@ -66,7 +70,9 @@ struct UsageRow {
     count: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<String>,
-    cost: String,
+    /// The operator's, not for tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<String>,
     charge: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<String>,
@@ -184,36 +190,52 @@ impl From<&Entry> for EntryView {
     }
 }
 
-/// Booked usage of a range of days, by day or by category.
+/// Usage of a range of days, by day, category, number, call or message.
 pub async fn usage(
     State(app): State<Arc<App>>,
     TenantPath(id): TenantPath,
     Params(params): Params<UsageParams>,
 ) -> Answer {
     let days = Days::parse(params.from.as_deref(), params.to.as_deref())?;
-    let by_day = match params.by.as_deref() {
-        None | Some("day") => true,
-        Some("category") => false,
-        Some(_) => return Err(Code::QUERY_INVALID.because("by must be day or category")),
+    let shows_cost = match params.view.as_deref() {
+        None | Some("operator") => true,
+        Some("tenant") => false,
+        Some(_) => return Err(Code::QUERY_INVALID.because("view is operator or tenant")),
     };
+    let by = params.by.as_deref().unwrap_or("day");
     let tenant = app.tenant(&id).await?;
+    if let Some(by) = By::parse(by) {
+        return usage_items::read(State(app), tenant, days, by, &params, shows_cost).await;
+    }
+    if !["day", "category"].contains(&by) {
+        let why = "by is day, category, number, call or message";
+        return Err(Code::QUERY_INVALID.because(why));
+    }
     let books = Books::load(&app, &tenant, days).await?;
     let shares = books.shares(days);
-    let rows = if by_day {
+    let mut rows: Vec<UsageRow> = if by == "day" {
         let sheets = books.sheets.iter();
         let asked = sheets.filter(|sheet| days.from <= sheet.day && sheet.day <= days.to);
         asked.map(|sheet| day_row(sheet, &shares)).collect()
     } else {
         category_rows(&shares)
     };
-    let body = json!({
+    if !shows_cost {
+        for row in &mut rows {
+            row.cost = None;
+        }
+    }
+    let mut body = json!({
         "from": days.from.to_string(),
         "to": days.to.to_string(),
         "currency": tenant.currency,
         "rows": rows,
-        "cost": money::to_text(shares.iter().map(|share| share.quantities.cost).sum()),
         "charge": money::to_text(shares.iter().map(|share| share.charge).sum()),
     });
+    if shows_cost {
+        let cost = shares.iter().map(|share| share.quantities.cost).sum();
+        body["cost"] = json!(money::to_text(cost));
+    }
     Ok(view::json(StatusCode::OK, &body))
 }
 
@@ -225,7 +247,7 @@ fn day_row(sheet: &DaySheet, shares: &[Share]) -> UsageRow {
         // Counts of different categories are different things.
         count: None,
         usage: None,
-        cost: money::to_text(sheet.cost()),
+        cost: Some(money::to_text(sheet.cost())),
         charge: money::to_text(of_day.map(|share| share.charge).sum()),
         held: sheet.held.clone(),
     }
@@ -245,7 +267,7 @@ fn category_rows(shares: &[Share]) -> Vec<UsageRow> {
         category: Some(category.to_owned()),
         count: Some(money::to_text(sum.count)),
         usage: Some(money::to_text(sum.usage)),
-        cost: money::to_text(sum.cost),
+        cost: Some(money::to_text(sum.cost)),
         charge: money::to_text(sum.charge),
         held: None,
     });
@@ -356,8 +378,8 @@ mod tests {
         let rows = category_rows(&[share("2026-11-01", 79), share("2026-11-02", -9)]);
         assert_eq!(rows.len(), 1);
         assert_eq!(
-            (rows[0].cost.as_str(), rows[0].charge.as_str()),
-            ("0.007", "0.014")
+            (rows[0].cost.as_deref(), rows[0].charge.as_str()),
+            (Some("0.007"), "0.014")
         );
     }
 }

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod detail;
 mod follow_up;
 mod pull;
 mod window;

@@ -28,7 +28,8 @@ use twilio::numbers::IncomingNumberFilter;
 use twilio::{Credentials, MainCredentials, UsageQuery, UsageSpan};
 
 use crate::window::{self, Turn};
-use crate::{Function, detail, follow_up};
+use crate::{Function, follow_up};
+use twilio::items::{self, Wanted};
 
 /// Decisions made again after a lost race.
 const TRIES_MAX: u32 = 5;
@@ -72,7 +73,7 @@ pub(crate) struct Found {
     pub(crate) records: Vec<UsageRecord>,
     pub(crate) items: Vec<Item>,
     /// What the items were listed for.
-    pub(crate) listed: detail::Wanted,
+    pub(crate) listed: Wanted,
     /// Numbers held now, where a rule has a fee for them.
     pub(crate) numbers: Option<Vec<HeldNumber>>,
 }
@@ -144,7 +145,7 @@ impl Run<'_> {
         let rules = self.rules();
         rules
             .values()
-            .any(|rules| rules.has_number_fee() || detail::is_needed(rules))
+            .any(|rules| rules.has_number_fee() || items::is_needed(rules))
     }
 }
 
@@ -314,7 +315,7 @@ impl Function {
             found.records.extend(rows.into_iter().map(to_record));
         }
         let rules = run.rules();
-        let needs_items = |day: Date| rules.get(&day).is_some_and(detail::is_needed);
+        let needs_items = |day: Date| rules.get(&day).is_some_and(items::is_needed);
         let unchanged = window::unchanged(&run.window, &read.sheets, &found.records);
         let is_passed_over = |day: Date| {
             needs_items(day)
@@ -328,8 +329,8 @@ impl Function {
             .filter(|day| !is_passed_over(*day))
             .collect();
         found.records.retain(|record| days.contains(&record.day));
-        let wanted = detail::wanted(&days, |day| rules.get(day));
-        found.items = detail::list(&self.twilio, credentials, account_sid, &wanted).await?;
+        let wanted = items::wanted(&days, |day| rules.get(day));
+        found.items = items::list(&self.twilio, credentials, account_sid, &wanted).await?;
         found.listed = wanted;
         if rules.values().any(RuleSet::has_number_fee) {
             let all = IncomingNumberFilter::default();

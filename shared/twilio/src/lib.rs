@@ -19,6 +19,8 @@ pub mod conferences;
 pub mod messages;
 pub mod recordings;
 
+pub mod items;
+
 pub mod addresses;
 pub mod applications;
 pub mod available_numbers;

@@ -12,6 +12,7 @@ mod plans;
 mod pricing;
 mod provisioning;
 mod reconciliation;
+mod reports;
 mod store_down;
 mod tenants;
 mod wallet;

@@ -7,7 +7,7 @@ mod due;
 mod kill;
 mod random;
 mod reconcile;
-mod rules;
+pub mod rules;
 mod statements;
 mod store_faults;
 pub mod support;

@@ -49,7 +49,7 @@ pub async fn call(world: &World, tenant: &Tenant, to: &str, seconds: u32) {
     world.simulate("/calls", &call).await;
 }
 
-async fn message(world: &World, tenant: &Tenant, to: &str) {
+pub async fn message(world: &World, tenant: &Tenant, to: &str) {
     let message = json!({ "account_sid": tenant.account_sid, "to": to, "body": "hi", "outcome": "delivered" });
     world.simulate("/messages", &message).await;
 }

@@ -467,7 +467,7 @@ async fn margins_by_tenant_category_and_day_all_add_up_to_the_books() {
     revise(&world, &two, first, VOICE, "1.5");
     world.pass(days(2)).await;
     let range = format!("from={first}&to={}", first + 3.days());
-    for by in ["tenant", "category", "day"] {
+    for by in ["tenant", "category", "day", "number"] {
         let answer = world.get(&format!("/v1/margin?{range}&by={by}")).await;
         let usd = &answer.body["currencies"][0];
         assert_eq!(usd["total"]["cost"], "4", "{by} {answer:?}");

@@ -112,13 +112,18 @@ fn page(shown: &Shown) -> Page {
             .iter()
             .map(|line| LineRow {
                 category: words::category(&line.category),
-                rule: if line.rule.is_default() {
+                rule: rule_text(line),
+                // What has a price only, such as other usage, shows no quantity of nothing.
+                usage: if line.usage.is_zero() {
                     String::new()
                 } else {
-                    line.rule.as_str().to_owned()
+                    words::quantity(line.usage)
                 },
-                usage: words::quantity(line.usage),
-                unit: line.category.usage_unit(),
+                unit: if line.usage.is_zero() {
+                    ""
+                } else {
+                    line.category.usage_unit()
+                },
                 charge: money(line.shown),
             })
             .collect(),
@@ -154,6 +159,17 @@ fn page(shown: &Shown) -> Page {
         tax: money(totals.tax),
         gross: money(totals.gross),
         footer: document.operator.footer.clone(),
+    }
+}
+
+/// A rule's name, where it says more than the category.
+fn rule_text(line: &domain::statement::Line) -> String {
+    let name = line.rule.as_str();
+    let says_more = !line.rule.is_default() && name != line.category.as_str();
+    if says_more {
+        name.to_owned()
+    } else {
+        String::new()
     }
 }
 

@@ -1,32 +1,34 @@
-//! Calls and messages of a window, where a plan's rules ask for destinations, lengths or own numbers.
+//! Calls and messages as rating and reports look at them, where a plan's rules ask for destinations, lengths or own
+//! numbers, or a person for single items.
 //!
-//! They are read only for the days and lists that rules need; they spread a day's usage over rules, and the
-//! daily records keep the total. Message bodies are not looked at.
+//! They are read only for the days and lists that are wanted. Message bodies are not looked at.
 
+use crate::calls::{Call, CallFilter, CallStatus};
+use crate::messages::{Message, MessageDirection, MessageFilter, MessageStatus};
+use crate::{Client, Credentials, Error, TimeBound};
 use domain::Date;
 use domain::booking::follows;
 use domain::category::{Category, DetailFamily, Direction};
 use domain::detail::{Item, minutes};
 use domain::ids::AccountSid;
 use jiff::ToSpan as _;
-use twilio::calls::{Call, CallFilter, CallStatus};
-use twilio::messages::{Message, MessageDirection, MessageFilter, MessageStatus};
-use twilio::{Client, Credentials, TimeBound};
 
 /// Days whose rules ask for calls, and for messages, in order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) calls: Vec<Date>,
-    pub(crate) messages: Vec<Date>,
+pub struct Wanted {
+    /// Of calls.
+    pub calls: Vec<Date>,
+    /// Of messages.
+    pub messages: Vec<Date>,
 }
 
 /// Reads what is wanted; nothing wanted asks nothing.
-pub(crate) async fn list(
+pub async fn list(
     client: &Client,
     credentials: &Credentials,
     account_sid: &AccountSid,
     wanted: &Wanted,
-) -> Result<Vec<Item>, twilio::Error> {
+) -> Result<Vec<Item>, Error> {
     let mut items = Vec::new();
     for span in wanted.calls.chunk_by(|day, next| follows(*day, *next)) {
         let (first, behind) = bounds(span);
@@ -134,7 +136,7 @@ fn message(message: &Message) -> Option<Item> {
 
 impl Wanted {
     /// Is everything of a day listed that a category is made of?
-    pub(crate) fn holds(&self, day: Date, category: &Category) -> bool {
+    pub fn holds(&self, day: Date, category: &Category) -> bool {
         let days = match category.detail_family() {
             Some(DetailFamily::Calls) => &self.calls,
             Some(DetailFamily::Sms | DetailFamily::Mms) => &self.messages,
@@ -145,7 +147,7 @@ impl Wanted {
 }
 
 /// Do rules ask for single items at all?
-pub(crate) fn is_needed(rules: &domain::plan::RuleSet<'_>) -> bool {
+pub fn is_needed(rules: &domain::plan::RuleSet<'_>) -> bool {
     let families = [DetailFamily::Calls, DetailFamily::Sms, DetailFamily::Mms];
     families
         .into_iter()
@@ -153,7 +155,7 @@ pub(crate) fn is_needed(rules: &domain::plan::RuleSet<'_>) -> bool {
 }
 
 /// Sorts days into what their rules ask for.
-pub(crate) fn wanted<'a>(
+pub fn wanted<'a>(
     window: &[Date],
     rules_on: impl Fn(&Date) -> Option<&'a domain::plan::RuleSet<'a>>,
 ) -> Wanted {
