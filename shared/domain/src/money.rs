@@ -55,10 +55,14 @@ impl Currency {
 
     /// Reads a code in either case: Twilio writes `USD` on calls and `usd` on usage records.
     pub fn parse(code: &str) -> Result<Self, MoneyError> {
-        if code.len() != 3 || !code.is_ascii() {
-            return Err(MoneyError::UnknownCurrency);
-        }
-        iso_currency::Currency::from_code(&code.to_ascii_uppercase())
+        // Every record has one: no text is made for it.
+        let letters: [u8; 3] = code
+            .as_bytes()
+            .try_into()
+            .map_err(|_| MoneyError::UnknownCurrency)?;
+        let upper = letters.map(|letter| letter.to_ascii_uppercase());
+        let upper = std::str::from_utf8(&upper).map_err(|_| MoneyError::UnknownCurrency)?;
+        iso_currency::Currency::from_code(upper)
             .map(Self)
             .ok_or(MoneyError::UnknownCurrency)
     }

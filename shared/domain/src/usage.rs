@@ -164,23 +164,26 @@ pub enum DayFault {
 
 /// Folds one day's records, and the single items that rules ask for, into disjoint lines.
 pub fn fold_day(context: &DayContext<'_>, records: &[&UsageRecord]) -> Result<DayUsage, DayFault> {
-    let mut seen: BTreeMap<&str, Quantities> = BTreeMap::new();
+    let mut seen: Vec<(&str, Quantities)> = Vec::with_capacity(records.len());
     let mut unit = UnitSeen::default();
     for record in records.iter().copied().filter(|record| !record.is_zero()) {
-        let quantities = quantities_of(record, &mut unit)?;
-        if let Some(earlier) = seen.insert(&record.category, quantities)
-            && earlier != quantities
-        {
+        seen.push((&record.category, quantities_of(record, &mut unit)?));
+    }
+    seen.sort_by_key(|(name, _)| *name);
+    // The same record may come on two pages.
+    for pair in seen.windows(2) {
+        if pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1 {
             return Err(DayFault::Contradiction {
-                category: record.category.clone(),
+                category: pair[0].0.to_owned(),
             });
         }
     }
+    seen.dedup_by_key(|(name, _)| *name);
     let leaves = seen
         .iter()
         .filter(|(name, _)| Category::leaf(name).is_some());
     let leaves: Decimal = leaves.map(|(_, quantities)| quantities.cost).sum();
-    let total = match seen.get(TOTAL) {
+    let total = match find(&seen, TOTAL) {
         Some(total) => total.cost,
         // Zero rows are dropped above, so a zero total is as good as absent.
         None if records.iter().any(|record| record.category == TOTAL) || seen.is_empty() => {
@@ -219,6 +222,12 @@ pub fn fold_day(context: &DayContext<'_>, records: &[&UsageRecord]) -> Result<Da
         exceeds: fold.exceeds,
         exchange,
     })
+}
+
+/// A category's quantities among those that were seen, which are in order of names.
+fn find(seen: &[(&str, Quantities)], name: &str) -> Option<Quantities> {
+    let found = seen.binary_search_by(|(known, _)| (*known).cmp(name));
+    found.ok().map(|index| seen[index].1)
 }
 
 /// Calls that are known by their minutes only.
@@ -301,8 +310,8 @@ impl Fold<'_> {
     }
 
     /// Puts what the records say, beyond the single items, under the rules of their categories.
-    fn leaves(&mut self, seen: &BTreeMap<&str, Quantities>, sums: &BTreeMap<Category, Quantities>) {
-        let of = |name: &str| seen.get(name).copied().unwrap_or_default();
+    fn leaves(&mut self, seen: &[(&str, Quantities)], sums: &BTreeMap<Category, Quantities>) {
+        let of = |name: &str| find(seen, name).unwrap_or_default();
         // What prices of messages hold beyond their own category: carriers' fees.
         let mut beyond: BTreeMap<DetailFamily, Decimal> = BTreeMap::new();
         for category in Category::all().filter(|category| *category != Category::OTHER) {

@@ -121,6 +121,10 @@ pub fn rate_day(sheet: &DaySheet, usage: &DayUsage, rules: &RuleSet<'_>) -> Opti
     {
         return None;
     }
+    // Nearly every day of nearly every run.
+    if sheet.held.is_none() && agrees(sheet, usage) {
+        return None;
+    }
     let keys: BTreeSet<&LineKey> = sheet.lines.keys().chain(usage.lines.keys()).collect();
     let (mut lines, mut moves) = (Vec::new(), Vec::new());
     let mut booked = BTreeMap::new();
@@ -182,6 +186,13 @@ pub fn rate_day(sheet: &DaySheet, usage: &DayUsage, rules: &RuleSet<'_>) -> Opti
         lines,
         moves,
     })
+}
+
+/// Does a sheet hold exactly what was observed?
+fn agrees(sheet: &DaySheet, usage: &DayUsage) -> bool {
+    let booked = sheet.lines.iter();
+    let booked = booked.map(|(key, line)| (key, &line.quantities));
+    booked.eq(usage.lines.iter())
 }
 
 /// Marks a day as held. `None`: it already says so, nothing to write.
