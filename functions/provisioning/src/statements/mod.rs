@@ -474,3 +474,6 @@ async fn latest(app: &App, id: &TenantId, period: Date) -> Result<StoredStatemen
         _ => Ok(latest),
     }
 }
+
+#[cfg(test)]
+mod tests;
