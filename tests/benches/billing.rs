@@ -16,6 +16,7 @@ use domain::category::Category;
 use jiff::{SignedDuration, ToSpan as _};
 use serde_json::json;
 use tests::{Tenant, World};
+use twilio_sim::{Quirks, SimConfig};
 
 /// Days that a tenant with news has used.
 const DAYS: i64 = 40;
@@ -51,7 +52,12 @@ fn each(halves: u64, things: usize) -> Decimal {
 }
 
 async fn row(size: usize) -> String {
-    let world = World::start().await;
+    let world = World::with(SimConfig {
+        quirks: Quirks::none(),
+        subaccount_limit: size + 1,
+        ..SimConfig::default()
+    })
+    .await;
     let first = world.stack.clock.now();
     let mut busy: Vec<Tenant> = Vec::new();
     for index in 0..size {

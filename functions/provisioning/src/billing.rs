@@ -96,8 +96,10 @@ pub async fn change(
         }
         let bounds = |profile: &BillingProfile| (profile.time_zone.clone(), profile.billing_day);
         if bounds(&billing) != bounds(&before.billing) {
-            let first = app.store.day_sheets(&id, Date::ZERO, Date::MAX).await?;
-            if !first.is_empty() {
+            let sheets = app.store.day_sheets(&id, Date::ZERO, Date::MAX).await?;
+            // A tenant without usage has statements all the same, which name periods.
+            let statements = app.store.statements(&id, None, 1).await?;
+            if !(sheets.is_empty() && statements.is_empty()) {
                 return Err(Code::BILLING_PERIOD_FIXED.into());
             }
         }

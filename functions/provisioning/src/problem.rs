@@ -70,7 +70,7 @@ codes! {
     TRANSFER_EXCEEDS_BALANCE 409 "transfer_exceeds_balance" "Only paid money that is left can be transferred.";
     WRITE_OFF_EXCEEDS_DEBT 409 "write_off_exceeds_debt" "No more can be written off than is owed.";
     TOO_MANY_LOTS 409 "too_many_lots" "The wallet holds as many lots as fit it; wait until some are used up.";
-    BILLING_PERIOD_FIXED 409 "billing_period_fixed" "Time zone and billing day stay as they are once a day of usage is recorded.";
+    BILLING_PERIOD_FIXED 409 "billing_period_fixed" "Time zone and billing day stay as they are once a day of usage is recorded or a period is stated.";
     TOO_MANY_OVERRIDES 409 "too_many_overrides" "A tenant has at most 20 overrides, those that are over included.";
     TOO_MANY_PLAN_CHANGES 409 "too_many_plan_changes" "A tenant has at most 100 assignments of plans.";
     VARIANCE_RESOLVED 409 "variance_resolved" "The variance has vanished.";

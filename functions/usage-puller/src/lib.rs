@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod fetch;
 mod follow_up;
 mod pull;
 mod window;

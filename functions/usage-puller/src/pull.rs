@@ -7,10 +7,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use aws::{Command, CommitError, SecretError, StoreError, UsageRead};
-use domain::booking::{Decision, Observation, decide, follows};
-use domain::detail::Item;
+use domain::booking::{Decision, Observation, decide};
 use domain::exchange::Rates;
-use domain::holdings::HeldNumber;
 use domain::ids::{AccountSid, EventId, TenantId};
 use domain::ledger::LedgerError;
 use domain::money::Currency;
@@ -20,16 +18,14 @@ use domain::pull_state::PullState;
 use domain::rating::PeriodSheet;
 use domain::standing::Standing;
 use domain::tenant::{Lifecycle, Tenant};
-use domain::usage::UsageRecord;
 use domain::wallet::Wallet;
 use domain::{Date, Timestamp};
 use jiff::tz::TimeZone;
-use twilio::numbers::IncomingNumberFilter;
-use twilio::{Credentials, MainCredentials, UsageQuery, UsageSpan};
 
+use crate::fetch::Found;
 use crate::window::{self, Turn};
 use crate::{Function, follow_up};
-use twilio::items::{self, Wanted};
+use twilio::items;
 
 /// Decisions made again after a lost race.
 const TRIES_MAX: u32 = 5;
@@ -63,19 +59,8 @@ pub(crate) struct Run<'a> {
     /// A gap is longer than one run reads.
     has_more: bool,
     pub(crate) found: Found,
-    rates: HashMap<Currency, Rates>,
+    pub(crate) rates: HashMap<Currency, Rates>,
     pub(crate) now: Timestamp,
-}
-
-/// What Twilio said.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) records: Vec<UsageRecord>,
-    pub(crate) items: Vec<Item>,
-    /// What the items were listed for.
-    pub(crate) listed: Wanted,
-    /// Numbers held now, where a rule has a fee for them.
-    pub(crate) numbers: Option<Vec<HeldNumber>>,
 }
 
 /// Why a run did not finish. The message comes again.
@@ -115,7 +100,7 @@ impl PullError {
 
 impl Run<'_> {
     /// The rules in force on each day of the window, and today.
-    fn rules(&self) -> HashMap<Date, RuleSet<'_>> {
+    pub(crate) fn rules(&self) -> HashMap<Date, RuleSet<'_>> {
         let today = day_of(self.now);
         let days = self.window.iter().copied().chain([today]);
         days.filter_map(|day| {
@@ -268,103 +253,6 @@ impl Function {
         Err(PullError::Contended)
     }
 
-    /// Twilio's records of the window, and what rules ask for besides.
-    async fn fetch(
-        &self,
-        account_sid: &AccountSid,
-        run: &mut Run<'_>,
-        read: &UsageRead,
-        state: Option<&PullState>,
-    ) -> Result<(), PullError> {
-        if run.window.is_empty() {
-            return Ok(());
-        }
-        let main = self.main.get().await?;
-        let credentials = Credentials::from(MainCredentials {
-            account_sid: main.account_sid,
-            auth_token: main.auth_token,
-        });
-        let fetched = self
-            .fetch_with(&credentials, account_sid, run, read, state)
-            .await;
-        if matches!(fetched, Err(twilio::Error::Alarm { .. })) {
-            // The main token may have been rotated: the redelivered message reads it again.
-            self.main.forget();
-        }
-        (run.found, run.window) = fetched?;
-        self.load_rates(run).await?;
-        Ok(())
-    }
-
-    /// Answers what was found, and the days that it is about.
-    async fn fetch_with(
-        &self,
-        credentials: &Credentials,
-        account_sid: &AccountSid,
-        run: &Run<'_>,
-        read: &UsageRead,
-        state: Option<&PullState>,
-    ) -> Result<(Found, Vec<Date>), twilio::Error> {
-        let mut found = Found::default();
-        for span in run.window.chunk_by(|day, next| follows(*day, *next)) {
-            let query = UsageQuery::of(UsageSpan::Daily).between(span[0], span[span.len() - 1]);
-            let rows = self
-                .twilio
-                .list_usage(credentials, account_sid, &query)
-                .await?;
-            found.records.extend(rows.into_iter().map(to_record));
-        }
-        let rules = run.rules();
-        let needs_items = |day: Date| rules.get(&day).is_some_and(items::is_needed);
-        let unchanged = window::unchanged(&run.window, &read.sheets, &found.records);
-        let is_passed_over = |day: Date| {
-            needs_items(day)
-                && unchanged.contains(&day)
-                && window::is_deep(day, day_of(run.now), state)
-        };
-        let days: Vec<Date> = run
-            .window
-            .iter()
-            .copied()
-            .filter(|day| !is_passed_over(*day))
-            .collect();
-        found.records.retain(|record| days.contains(&record.day));
-        let wanted = items::wanted(&days, |day| rules.get(day));
-        found.items = items::list(&self.twilio, credentials, account_sid, &wanted).await?;
-        found.listed = wanted;
-        if rules.values().any(RuleSet::has_number_fee) {
-            let all = IncomingNumberFilter::default();
-            let numbers = self
-                .twilio
-                .list_incoming_numbers(credentials, account_sid, &all)
-                .await?;
-            let held = numbers.into_iter().map(|number| HeldNumber {
-                since: number.date_created.map(day_of),
-                number: number.phone_number,
-            });
-            found.numbers = Some(held.collect());
-        }
-        Ok((found, days))
-    }
-
-    /// Recorded rates for currencies other than the tenant's.
-    async fn load_rates(&self, run: &mut Run<'_>) -> Result<(), StoreError> {
-        let units = run.found.records.iter().map(|record| &record.price_unit);
-        let units = units.chain(run.found.items.iter().map(|item| &item.price_unit));
-        let others: Vec<Currency> = units
-            .flatten()
-            .filter_map(|unit| Currency::parse(unit).ok())
-            .filter(|unit| *unit != run.tenant.currency)
-            .collect();
-        for unit in others {
-            if !run.rates.contains_key(&unit) {
-                let rates = self.store.rates(unit, run.tenant.currency).await?;
-                run.rates.insert(unit, rates);
-            }
-        }
-        Ok(())
-    }
-
     async fn plans_of(
         &self,
         tenant: &Tenant,
@@ -491,18 +379,6 @@ fn won<T>(written: Result<T, CommitError>) -> Result<Option<T>, StoreError> {
         Ok(written) => Ok(Some(written)),
         Err(CommitError::Conflict { .. }) => Ok(None),
         Err(CommitError::Store(error)) => Err(error),
-    }
-}
-
-fn to_record(row: twilio::UsageRecord) -> UsageRecord {
-    UsageRecord {
-        category: row.category,
-        day: row.start_date,
-        count: row.count,
-        usage: row.usage,
-        price: row.price,
-        price_unit: row.price_unit,
-        as_of: row.as_of,
     }
 }
 

@@ -492,6 +492,30 @@ async fn margins_by_tenant_category_and_day_all_add_up_to_the_books() {
     assert_eq!(wrong.code(), "query_invalid");
 }
 
+#[tokio::test]
+async fn a_stated_period_fixes_the_calendar_also_of_a_tenant_without_usage() {
+    let world = World::start().await;
+    let tenant = taxed(&world, "Quiet").await;
+    world
+        .stack
+        .clock
+        .advance_to(world.stack.clock.now() + days(40));
+    world.stack.settle().await;
+    state(&world, &tenant).await;
+    let stated = list(&world, &tenant).await;
+    assert_eq!(
+        (stated.len(), &stated[0]["totals"]["gross"]),
+        (1, &json!("0"))
+    );
+    let moved = patch(
+        &world,
+        &of(&tenant, "billing"),
+        &json!({ "billing_day": 15 }),
+    )
+    .await;
+    assert_eq!((moved.status, moved.code()), (409, "billing_period_fixed"));
+}
+
 /// A tenant whose first month is over and read complete.
 async fn a_month() -> (World, Tenant) {
     let world = World::start().await;
