@@ -45,6 +45,8 @@ fn plan() -> PricePlan {
     }
 }
 
+type Day<'a> = (Date, Vec<&'a UsageRecord>);
+
 fn days() -> Vec<(Date, Vec<UsageRecord>)> {
     let leaves: Vec<Category> = Category::all()
         .filter(|category| !category.is_fee() && *category != Category::OTHER)
@@ -75,7 +77,7 @@ fn days() -> Vec<(Date, Vec<UsageRecord>)> {
         .collect()
 }
 
-fn run(days: &[(Date, Vec<UsageRecord>)], sheets: &[DaySheet], rules: &RuleSet<'_>) -> usize {
+fn run(days: &[Day<'_>], sheets: &[DaySheet], rules: &RuleSet<'_>) -> usize {
     let mut changed = 0;
     for ((day, records), sheet) in days.iter().zip(sheets) {
         let context = DayContext {
@@ -87,8 +89,7 @@ fn run(days: &[(Date, Vec<UsageRecord>)], sheets: &[DaySheet], rules: &RuleSet<'
             numbers: 0,
             rate: &|_| None,
         };
-        let records: Vec<&UsageRecord> = records.iter().collect();
-        let usage = fold_day(&context, &records).unwrap();
+        let usage = fold_day(&context, records).unwrap();
         changed += usize::from(rate_day(sheet, &usage, rules).is_some());
     }
     changed
@@ -96,7 +97,11 @@ fn run(days: &[(Date, Vec<UsageRecord>)], sheets: &[DaySheet], rules: &RuleSet<'
 
 #[expect(clippy::print_stdout, reason = "the numbers are the result")]
 fn main() {
-    let (plan, days) = (plan(), days());
+    let (plan, kept) = (plan(), days());
+    let days: Vec<Day<'_>> = kept
+        .iter()
+        .map(|(day, records)| (*day, records.iter().collect()))
+        .collect();
     let rules = RuleSet::new(&plan, &[], Date::MIN);
     let empty: Vec<DaySheet> = days.iter().map(|(day, _)| DaySheet::empty(*day)).collect();
     let booked: Vec<DaySheet> = days
@@ -112,8 +117,7 @@ fn main() {
                 numbers: 0,
                 rate: &|_| None,
             };
-            let records: Vec<&UsageRecord> = records.iter().collect();
-            let usage = fold_day(&context, &records).unwrap();
+            let usage = fold_day(&context, records).unwrap();
             rate_day(sheet, &usage, &rules).unwrap().sheet
         })
         .collect();

@@ -184,7 +184,7 @@ mod tests {
             let days = first.series(jiff::Span::new().days(1)).zip(units);
             let changes: Vec<_> = days.filter_map(|(day, units)| {
                 let lines = BTreeMap::from([(key("sms-outbound", "sms-outbound"), of(units, units)), (key("other", "default"), of(0, 7))]);
-                let usage = DayUsage { day, as_of: None, lines, overlaps: false, exceeds: Vec::new(), exchange: None };
+                let usage = DayUsage { day, as_of: None, lines: lines.into_iter().collect(), overlaps: false, exceeds: Vec::new(), exchange: None };
                 rate_day(&DaySheet::empty(day), &usage, &rules)
             }).collect();
             let periods = rate_periods(&[], &changes, &calendar, &rule_on).sheets;

@@ -5,6 +5,8 @@
 //! them is a line of its own, the residual: so the sum of the lines is Twilio's total, for categories that
 //! nobody has heard of too.
 
+mod lines;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -12,6 +14,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 pub use crate::category::{Category, LEAVES, RESIDUAL, TOTAL};
+pub use lines::Lines;
 
 use crate::category::{DetailFamily, NumberType};
 use crate::detail::Item;
@@ -105,7 +108,7 @@ pub struct DayUsage {
     /// The latest freshness mark among the records.
     pub as_of: Option<Timestamp>,
     /// Lines that are not zero; their costs sum to Twilio's total for the day.
-    pub lines: BTreeMap<LineKey, Quantities>,
+    pub lines: Lines,
     /// Leaves summed to more than the total: categories overlap in a way this code does not know.
     pub overlaps: bool,
     /// Families whose single items cost more than their records say: one of them is late.
@@ -193,7 +196,7 @@ pub fn fold_day(context: &DayContext<'_>, records: &[&UsageRecord]) -> Result<Da
     };
     let mut fold = Fold {
         context,
-        lines: BTreeMap::new(),
+        lines: Lines::default(),
         exceeds: Vec::new(),
     };
     let sums = fold.items(&mut unit)?;
@@ -206,7 +209,7 @@ pub fn fold_day(context: &DayContext<'_>, records: &[&UsageRecord]) -> Result<Da
     fold.fees();
     let exchange = unit.exchange(context)?;
     let mut lines = fold.lines;
-    lines.retain(|_, quantities| !quantities.is_zero());
+    lines.drop_zeros();
     if let Some(exchange) = &exchange {
         for quantities in lines.values_mut() {
             let cost = quantities.cost.checked_mul(exchange.rate);
@@ -235,7 +238,7 @@ const SECONDS_OF_A_MINUTE: Decimal = Decimal::from_parts(60, 0, 0, false, 0);
 
 struct Fold<'a> {
     context: &'a DayContext<'a>,
-    lines: BTreeMap<LineKey, Quantities>,
+    lines: Lines,
     exceeds: Vec<DetailFamily>,
 }
 
@@ -266,7 +269,7 @@ impl Fold<'_> {
         if rule.model.increments().is_some() {
             quantities.seconds = quantities.usage * SECONDS_OF_A_MINUTE;
         }
-        self.lines.entry(key).or_default().add(quantities);
+        self.lines.add(key, quantities);
     }
 
     /// Puts every priced item under its rule; answers the sums by category.
@@ -304,7 +307,7 @@ impl Fold<'_> {
             if let Some(increments) = rule.model.increments() {
                 quantities.seconds = Decimal::from(increments.billable_s(item.duration_s));
             }
-            self.lines.entry(key).or_default().add(quantities);
+            self.lines.add(key, quantities);
         }
         Ok(sums)
     }
