@@ -1,6 +1,7 @@
 //! Statements as files: periods that are over are stated, and each tenant's is written as a page, a table and JSON.
 
-use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, ToSpan as _};
 use serde::Serialize;
 use serde_json::json;
 
@@ -8,6 +9,9 @@ use super::client::Api;
 use super::scenario::{Outcome, text};
 use super::{DemoError, Options, START};
 use crate::stack::Stack;
+
+/// Days that are compared with Twilio at the end, besides the last.
+const COMPARED_DAYS: i32 = 30;
 
 /// A tenant's statement, and where it was written to.
 #[derive(Debug, Serialize)]
@@ -36,6 +40,11 @@ pub(crate) async fn write(
         api.post(&path, &format!("demo-statement-{index}"), &body)
             .await?;
     }
+    // What the morning's comparison found and a pull has mended since is looked at once more.
+    let to = stack.clock.now().to_zoned(TimeZone::UTC).date();
+    let body = json!({ "from": to.saturating_sub(COMPARED_DAYS.days()), "to": to, "reason": "the month is over" });
+    api.post("/v1/reconciliation", "demo-reconciliation", &body)
+        .await?;
     stack.run_for(SignedDuration::from_mins(15)).await;
     std::fs::create_dir_all(&options.statements)?;
     let period = &START[..10];
