@@ -11,6 +11,7 @@ mod structure;
 mod api;
 mod enforce;
 mod enforcement;
+mod life;
 mod money;
 mod oracle;
 mod provisioning_api;

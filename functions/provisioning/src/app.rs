@@ -10,21 +10,22 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, patch, post};
 use domain::Date;
 use domain::event::{EVENT_VERSION, Event, Fact};
-use domain::ids::{EventId, TenantId};
+use domain::ids::{AccountSid, EventId, TenantId};
 use domain::plan::{PlanRef, PricePlan};
 use domain::tenant::Tenant;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use runtime::Host;
+use twilio::SubaccountCredentials;
 
 use crate::auth::{self, KeyCache};
 use crate::extract::Caller;
 use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
-    acts, api_keys, assignments, auto_recharge, billing, explain, holds, margin, operator_keys,
-    operator_profile, overrides, plans, pulls, rates, reconciliation, records, statements,
-    subaccounts, tenants, variances, verify, wallet_view, what_if,
+    acts, api_keys, assignments, auto_recharge, billing, explain, holds, margin, numbers,
+    operator_keys, operator_profile, overrides, plans, pulls, rates, reconciliation, records,
+    rotation, statements, subaccounts, tenants, variances, verify, wallet_view, what_if,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -48,6 +49,8 @@ pub struct App {
     pub host: Host,
     /// Where Twilio reaches our webhook.
     pub public_base_url: String,
+    /// After how many days a tenant's auth token is rotated; none is on demand only.
+    pub token_rotation_days: Option<u16>,
     /// Operator keys that were verified moments ago.
     pub keys: KeyCache,
     /// Plan versions seen.
@@ -92,6 +95,23 @@ impl App {
             .tenant(id)
             .await?
             .ok_or(Code::TENANT_NOT_FOUND.into())
+    }
+
+    /// The main account's SID.
+    pub async fn main_sid(&self) -> Result<AccountSid, Failure> {
+        Ok(self.main.account_sid().await?)
+    }
+
+    /// A subaccount's own credentials; none where no token of it is stored.
+    pub async fn own_credentials(
+        &self,
+        account_sid: &AccountSid,
+    ) -> Result<Option<SubaccountCredentials>, Failure> {
+        let stored = self.secrets.subaccount_in_force(account_sid).await?;
+        Ok(stored.map(|secret| SubaccountCredentials {
+            account_sid: secret.account_sid,
+            auth_token: secret.auth_token,
+        }))
     }
 
     /// Today, GMT.
@@ -164,6 +184,15 @@ pub fn router(app: &Arc<App>) -> Router {
         )
         .route("/api-keys", post(api_keys::create).get(api_keys::list))
         .route("/api-keys/{item}", delete(api_keys::revoke))
+        .route("/rotate-token", post(rotation::rotate))
+        .route("/numbers", post(numbers::buy).get(numbers::list))
+        .route("/available-numbers", get(numbers::available))
+        .route(
+            "/numbers/{item}",
+            get(numbers::read).patch(numbers::configure),
+        )
+        .route("/numbers/{item}/release", post(numbers::release))
+        .route("/numbers/{item}/transfer", post(numbers::transfer))
         .route("/usage", get(records::usage))
         .route("/ledger", get(records::ledger))
         .route("/ledger/verify", get(verify::one))
@@ -187,6 +216,12 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/v1/plans/{plan}/versions/{version}", get(plans::read))
         .route("/v1/tenants", post(tenants::create).get(tenants::list))
         .nest("/v1/tenants/{tenant}", tenant)
+        .route("/v1/main-account/rotate-token", post(rotation::rotate_main))
+        .route("/v1/main-account/numbers", get(numbers::list_main))
+        .route(
+            "/v1/main-account/numbers/{item}/transfer",
+            post(numbers::transfer_main),
+        )
         .route("/v1/ledger/verify", get(verify::all))
         .route("/v1/ledger/accounts", get(verify::accounts))
         .route("/v1/transfers", post(acts::transfer))

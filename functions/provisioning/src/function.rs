@@ -44,13 +44,14 @@ impl Function {
         let secrets = Secrets::new(&clients, &settings.names());
         let app = Arc::new(App {
             store: Store::new(settings, &clients),
-            main: MainAccount::new(secrets.clone(), host.clone()),
+            main: MainAccount::new(secrets.clone(), host),
             secrets,
             twilio: twilio::Client::new(twilio)?,
             host: host.clone(),
             public_base_url: environment
                 .require_base_url("TOLLGATE_PUBLIC_BASE_URL")?
                 .to_owned(),
+            token_rotation_days: rotation_days(environment)?,
             keys: KeyCache::default(),
             plans: Mutex::new(HashMap::new()),
         });
@@ -179,6 +180,21 @@ impl Function {
                 false
             }
         }
+    }
+}
+
+/// `TOLLGATE_TOKEN_ROTATION_DAYS`: 1 to 3,650; not set or 0 rotates on demand only.
+fn rotation_days(environment: &Environment) -> Result<Option<u16>, Error> {
+    const NAME: &str = "TOLLGATE_TOKEN_ROTATION_DAYS";
+    const DAYS_MAX: u16 = 3_650;
+    match environment.get(NAME).map(str::parse::<u16>) {
+        None | Some(Ok(0)) => Ok(None),
+        Some(Ok(days)) if days <= DAYS_MAX => Ok(Some(days)),
+        Some(_) => Err(runtime::ConfigError::Malformed {
+            name: NAME,
+            why: format!("must be days from 0 to {DAYS_MAX}"),
+        }
+        .into()),
     }
 }
 

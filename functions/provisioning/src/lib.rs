@@ -26,6 +26,8 @@ mod assignments;
 
 mod overrides;
 
+mod lease;
+
 mod saga;
 
 mod steps;
@@ -43,6 +45,10 @@ mod auto_recharge;
 mod wallet_view;
 
 mod api_keys;
+
+mod numbers;
+
+mod rotation;
 
 mod books;
 

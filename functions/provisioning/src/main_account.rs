@@ -2,25 +2,17 @@
 //!
 //! After a refused token the secret is read again, once per call: a rotation must not need a new start.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use aws::{SecretError, Secrets};
-use jiff::{SignedDuration, Timestamp};
+use aws::{MainSecret, SecretError, Secrets};
+use domain::ids::AccountSid;
 use runtime::Host;
-use secrecy::ExposeSecret as _;
 use twilio::{ErrorCode, MainCredentials};
 
 use crate::problem::Failure;
 
-/// The secret is read again after this long.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
-
 /// The main account's credentials, cached.
 #[derive(Clone)]
 pub struct MainAccount {
-    secrets: Secrets,
-    host: Host,
-    cached: Arc<Mutex<Option<(MainCredentials, Timestamp)>>>,
+    secret: MainSecret,
 }
 
 /// A call in the main account's name that gave no result.
@@ -45,11 +37,9 @@ impl From<MainError> for Failure {
 
 impl MainAccount {
     /// An empty cache.
-    pub fn new(secrets: Secrets, host: Host) -> Self {
+    pub fn new(secrets: Secrets, host: &Host) -> Self {
         Self {
-            secrets,
-            host,
-            cached: Arc::default(),
+            secret: MainSecret::new(secrets, host.now.clone()),
         }
     }
 
@@ -63,7 +53,8 @@ impl MainAccount {
         let credentials = self.credentials().await?;
         match request(credentials.clone()).await {
             Err(error) if error.code() == Some(ErrorCode::AUTHENTICATE) => {
-                let fresh = self.read().await?;
+                self.secret.forget();
+                let fresh = self.credentials().await?;
                 if is_same(&credentials, &fresh) {
                     return Err(error.into());
                 }
@@ -73,33 +64,22 @@ impl MainAccount {
         }
     }
 
-    /// The main credentials, at most five minutes old.
-    async fn credentials(&self) -> Result<MainCredentials, SecretError> {
-        let now = self.host.now();
-        let cached = self
-            .cached
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        match cached {
-            Some((credentials, read_at)) if now.duration_since(read_at) < FRESH => Ok(credentials),
-            _ => self.read().await,
-        }
+    /// The main account's SID.
+    pub async fn account_sid(&self) -> Result<AccountSid, SecretError> {
+        Ok(self.credentials().await?.account_sid)
     }
 
-    async fn read(&self) -> Result<MainCredentials, SecretError> {
-        let secret = self.secrets.main().await?;
-        let credentials = MainCredentials {
+    async fn credentials(&self) -> Result<MainCredentials, SecretError> {
+        let secret = self.secret.get().await?;
+        Ok(MainCredentials {
             account_sid: secret.account_sid,
             auth_token: secret.auth_token,
-        };
-        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((credentials.clone(), self.host.now()));
-        Ok(credentials)
+        })
     }
 }
 
 fn is_same(left: &MainCredentials, right: &MainCredentials) -> bool {
+    use secrecy::ExposeSecret as _;
     left.account_sid == right.account_sid
         && crate::digest::is_same(
             left.auth_token.expose_secret(),

@@ -49,6 +49,7 @@ codes! {
     NOT_FOUND 404 "not_found" "There is no such endpoint.";
     TENANT_NOT_FOUND 404 "tenant_not_found" "There is no such tenant.";
     API_KEY_NOT_FOUND 404 "api_key_not_found" "The tenant has no such API key.";
+    NUMBER_NOT_FOUND 404 "number_not_found" "The account holds no such number.";
     OPERATOR_KEY_NOT_FOUND 404 "operator_key_not_found" "There is no such operator key.";
     CALLBACKS_NOT_FOUND 404 "callbacks_not_found" "No callback of this resource is recorded.";
     PLAN_NOT_FOUND 404 "plan_not_found" "There is no such plan version.";
@@ -77,6 +78,12 @@ codes! {
     STATEMENT_NOT_LATEST 409 "statement_not_latest" "Later statements build on it: only the latest can be made void.";
     STATEMENT_NOT_FINAL 409 "statement_not_final" "The statement is closing; it is final within minutes.";
     TOO_MANY_PULLS 409 "too_many_pulls" "Ten ranges of days wait to be pulled; they are done within minutes.";
+    NUMBER_BUSY 409 "number_busy" "Another order moves or releases this number.";
+    NUMBER_BOUND 409 "number_bound" "Something stands in the way of moving the number; the detail names all of it.";
+    NUMBER_UNAVAILABLE 409 "number_unavailable" "No such number is to be had.";
+    TRANSFER_REFUSED 409 "transfer_refused" "Twilio does not let the number go to that account.";
+    TOO_MANY_ORDERS 409 "too_many_orders" "The tenant has 50 open orders on numbers.";
+    CONFIRMATION_MISSING 409 "confirmation_missing" "This cannot be undone: type back what the detail names.";
     RATE_RECORDED 409 "rate_recorded" "Another rate is recorded for one of these days, and rates never change.";
     BODY_TOO_LARGE 413 "body_too_large" "The body is longer than 64 KiB.";
     CONTENT_TYPE_UNSUPPORTED 415 "content_type_unsupported" "The body must be application/json.";
@@ -101,6 +108,10 @@ codes! {
     REFERENCE_INVALID 422 "reference_invalid" "A reference has 1 to 64 visible ASCII characters.";
     REASON_INVALID 422 "reason_invalid" "A reason has 1 to 200 printable characters.";
     PURPOSE_INVALID 422 "purpose_invalid" "A purpose has 1 to 32 printable characters.";
+    NUMBER_INVALID 422 "number_invalid" "The number, search or destination makes no sense.";
+    URL_INVALID 422 "url_invalid" "A callback URL is http or https, printable, and at most 2,048 bytes.";
+    ADDRESS_INVALID 422 "address_invalid" "An address has a name, street, city, region, postal code and an ISO country.";
+    ADDRESS_REQUIRED 422 "address_required" "The number needs an address in the account that is to hold it.";
     TWILIO_REJECTED 422 "twilio_rejected" "Twilio refused, and will refuse again.";
     INTERNAL 500 "internal_error" "Something is wrong on our side; it is logged.";
     TWILIO_UNUSABLE 502 "twilio_unusable" "Twilio's answer cannot be used.";

@@ -14,7 +14,9 @@ use twilio::{Account, AccountStatus, IncomingNumberFilter, UsageQuery, UsageSpan
 use crate::app::{App, day_of};
 use crate::extract::Caller;
 use crate::main_account::MainError;
+use crate::numbers::carry_out_all;
 use crate::problem::Failure;
+use crate::rotation::{self, Ended};
 use crate::saga::{Audience, Outcome, Saga};
 
 /// Goes on with one tenant; says what it did.
@@ -23,11 +25,29 @@ pub async fn resume(
     caller: &Caller,
     command: &Command,
 ) -> Result<&'static str, Failure> {
+    if command.tenant_id == TenantId::nobody() {
+        let deadline = rotation::background_deadline(app);
+        return match rotation::go_on_main(app, caller, deadline).await? {
+            Ended::Rotated => Ok("main token rotated"),
+            Ended::Nothing => Ok("nothing to do"),
+            Ended::Pending => Ok("main token's rotation pending"),
+        };
+    }
     let Some(tenant) = app.store.tenant(&command.tenant_id).await? else {
         return Ok("absent");
     };
+    if tenant.lifecycle == Lifecycle::Provisioning {
+        return go_on(app, caller, tenant).await;
+    }
+    if carry_out_all(app, caller, &tenant).await? > 0 {
+        return Ok("orders carried out");
+    }
+    match rotation::by_timer(app, caller, &tenant).await? {
+        Ended::Rotated => return Ok("token rotated"),
+        Ended::Pending => return Ok("token's rotation pending"),
+        Ended::Nothing => {}
+    }
     match tenant.lifecycle {
-        Lifecycle::Provisioning => go_on(app, caller, tenant).await,
         Lifecycle::Active => clean_up(app, caller, &tenant).await,
         _ => Ok("nothing to do"),
     }

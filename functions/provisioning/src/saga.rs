@@ -19,11 +19,10 @@ use twilio::ErrorCode;
 
 use crate::app::{App, audit};
 use crate::extract::Caller;
+use crate::lease;
 use crate::main_account::MainError;
 use crate::problem::{Code, Failure};
 
-/// How long a run owns the tenant: longer than any run goes on.
-pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// A client waits 20 s at most: no step begins later than this after its request.
 pub const CLIENT_BUDGET: SignedDuration = SignedDuration::from_secs(15);
 /// A background run stops well before its lease ends.
@@ -171,29 +170,7 @@ impl<'a> Saga<'a> {
 
     /// Takes the lease if it is free, timer first: if this run dies too, the timer finds the work.
     pub async fn take_over(&self, tenant: &Tenant) -> Result<Option<Tenant>, Failure> {
-        let now = self.app.host.now();
-        if !tenant.lease_is_free_for(&self.owner, now) {
-            return Ok(None);
-        }
-        let until = later(now, LEASE);
-        self.app
-            .store
-            .set_act(ActKind::Provision, &tenant.id, until)
-            .await?;
-        let next = Tenant {
-            lease: Some(tenant.next_lease(&self.owner, until)),
-            next_action_at: Some(until),
-            ..tenant.clone()
-        };
-        match self.app.store.update_tenant(&next).await {
-            Ok(tenant) => Ok(Some(tenant)),
-            Err(CommitError::Conflict { .. }) => {
-                // Our own write may have been the one that got there, its answer lost.
-                let fresh = self.app.tenant(&tenant.id).await?;
-                Ok(self.owns(&fresh).then_some(fresh))
-            }
-            Err(error) => Err(error.into()),
-        }
+        lease::take(self.app, &self.owner, tenant).await
     }
 
     /// Goes on from the step that the row names until nothing is left, time is up or another run owns it.
@@ -263,10 +240,7 @@ impl<'a> Saga<'a> {
 
     /// Does this run own the tenant now?
     fn owns(&self, tenant: &Tenant) -> bool {
-        tenant
-            .lease
-            .as_ref()
-            .is_some_and(|lease| lease.owner == self.owner && lease.until > self.app.host.now())
+        lease::is_owned(self.app, &self.owner, tenant)
     }
 
     /// Waits before a listing is asked again, if there is time.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aws::{Acceptance, CommitError, Idempotency, IdempotencyState};
+use aws::{Acceptance, AuditDraft, CommitError, Idempotency, IdempotencyState};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
@@ -19,11 +19,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::app::{App, audit, day_of};
+use crate::app::{App, TRIES_MAX, audit, day_of};
 use crate::billing::{BillingChange, TaxIdChange};
 use crate::extract::{Caller, IdempotencyKey, JsonBody, Params, TenantPath, page_limit};
+use crate::lease::LEASE;
 use crate::problem::{Answer, Code, Failure};
-use crate::saga::{Audience, LEASE, Outcome, Saga, later};
+use crate::saga::{Audience, Outcome, Saga, later};
 use crate::view::{self, TenantView};
 
 /// Tenants of a page.
@@ -248,6 +249,9 @@ fn acceptance(
         failure: None,
         idempotency_hash: Some(request.key_hash.clone()),
         api_key_sid: None,
+        open_orders: Vec::new(),
+        rotation: None,
+        rotated_at: None,
         next_action_at: Some(until),
         audit_seq: 0,
         audit_head: String::new(),
@@ -349,4 +353,23 @@ pub async fn in_service(app: &App, id: &TenantId) -> Result<Tenant, Failure> {
 /// Did a write lose its race, so that it is decided again?
 pub fn lost_race(error: &CommitError) -> bool {
     matches!(error, CommitError::Conflict { .. })
+}
+
+/// Writes an audit row of an act that leaves the tenant's row as it is.
+pub async fn audited(app: &App, id: &TenantId, audit: &AuditDraft) -> Result<Tenant, Failure> {
+    for _ in 0..TRIES_MAX {
+        let tenant = app.tenant(id).await?;
+        match app
+            .store
+            .change_tenant(&tenant, &tenant, audit, None, None)
+            .await
+        {
+            Ok(tenant) => return Ok(tenant),
+            Err(error) if lost_race(&error) => app.pause().await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(crate::problem::unavailable(
+        "the tenant's row kept changing",
+    ))
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use domain::ids::TenantId;
 use domain::money;
 use domain::plan::{Override, PlanRef};
 use domain::provisioning::Step;
@@ -226,18 +227,18 @@ fn steps(tenant: &Tenant) -> Vec<StepView> {
 }
 
 fn callback_urls(tenant: &Tenant, public_base_url: &str) -> CallbackUrls {
-    let url = |kind: &str| {
-        format!(
-            "{public_base_url}/twilio/{}/{kind}{CONNECTION_OVERRIDES}",
-            tenant.id
-        )
-    };
+    let url = |kind: &str| callback_url(public_base_url, &tenant.id, kind);
     CallbackUrls {
         message: url("messages"),
         call: url("calls"),
         recording: url("recordings"),
         usage_trigger: url("usage-triggers"),
     }
+}
+
+/// Where Twilio announces what happens to a tenant's resources of a kind.
+pub fn callback_url(public_base_url: &str, tenant: &TenantId, kind: &str) -> String {
+    format!("{public_base_url}/twilio/{tenant}/{kind}{CONNECTION_OVERRIDES}")
 }
 
 /// A JSON answer.

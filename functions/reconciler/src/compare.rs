@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws::{CommitError, Comparison, SecretError, StoreError, StoredVariance};
 use domain::event::{EVENT_VERSION, Event, Fact};
-use domain::ids::{AccountSid, EventId, TenantId, ulid};
+use domain::ids::{AccountSid, EventId, TenantId};
 use domain::money::{Currency, MoneyError, to_text};
 use domain::period::day_of;
 use domain::rating::DaySheet;
@@ -295,12 +295,11 @@ impl Function {
             },
             VarianceState::Accepted => return None,
         };
-        let nobody = || TenantId::from_ulid(ulid(0, 0));
         Some(Event {
             id: EventId::from_ulid(self.host.ulid()),
             version: EVENT_VERSION,
             occurred_at: run.now,
-            tenant_id: variance.tenant_id.clone().unwrap_or_else(nobody),
+            tenant_id: variance.tenant_id.clone().unwrap_or_else(TenantId::nobody),
             seq: u64::try_from(run.now.as_millisecond()).unwrap_or_default(),
             cause: "reconciler".to_owned(),
             fact,

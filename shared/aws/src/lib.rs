@@ -17,6 +17,7 @@ mod table {
     pub mod control;
     pub mod due;
     pub mod ledger;
+    pub mod numbers;
     pub mod outbox;
     pub mod pull_state;
     pub mod rates;
@@ -30,6 +31,7 @@ mod table {
 mod operation {
     //! One file per transaction of the design: what is written once, together.
     pub mod billing;
+    pub mod numbers;
     pub mod provisioning;
     pub mod pulling;
     pub mod statement;
@@ -49,17 +51,18 @@ pub use bus::{Bus, PUT_EVENTS_MAX, Publication};
 pub use error::{CommitError, StoreError};
 pub use names::Names;
 pub use operation::billing::UsageRead;
+pub use operation::numbers::{OrderAcceptance, OrderEnd};
 pub use operation::provisioning::{Acceptance, Activation};
 pub use operation::statement::{IssueWrite, StatementSource};
 pub use operation::suspension::HoldWrite;
 pub use operation::wallet::WalletWrite;
 pub use queues::{Command, Comparison, DAILY, Queue, QueueUrls, Queues, REPULL, REQUESTED};
-pub use secrets::{SecretError, Secrets, TwilioSecret};
+pub use secrets::{SecretError, Secrets, TwilioSecret, Whose};
 pub use settings::{Clients, NowFn, Patience, Settings, SettingsError, SleepFn};
 pub use store::Store;
 pub use table::audit::AuditDraft;
 pub use table::callbacks::{CallbackRecord, Recorded};
-pub use table::control::{Idempotency, IdempotencyState, OperatorKey};
+pub use table::control::{Idempotency, IdempotencyState, MainRotation, OperatorKey};
 pub use table::due::{ActKind, DueItem, TICK_S, Tick, pull_tick};
 pub use table::ledger::ChainPage;
 pub use table::outbox::{OUTBOX_PARTITIONS, OutboxRow, outbox_partition};

@@ -45,6 +45,27 @@ pub(crate) struct VersionedSecret {
     pub(crate) created_at: Option<Timestamp>,
 }
 
+/// A version by its id.
+struct StoredVersion {
+    id: String,
+    text: SecretString,
+}
+
+impl StoredVersion {
+    fn holds(&self, text: &str) -> bool {
+        self.text.expose_secret() == text
+    }
+}
+
+/// Whose auth token.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    /// The main account's.
+    Main,
+    /// A subaccount's.
+    Subaccount(&'a AccountSid),
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TwilioSecretJson {
@@ -119,6 +140,126 @@ impl Secrets {
         };
         let secret = parse(&name, &text)?;
         Ok(Some(VersionedSecret { secret, created_at }))
+    }
+
+    /// The token that waits beside the one in force, if there is one.
+    pub async fn pending(&self, whose: Whose<'_>) -> Result<Option<TwilioSecret>, SecretError> {
+        let name = self.name_of(whose);
+        let text = self.read(&name, Version::Pending).await?;
+        text.map(|text| parse(&name, &text)).transpose()
+    }
+
+    /// Stores a token beside the one in force. Doing it twice is the same.
+    pub async fn store_pending(
+        &self,
+        whose: Whose<'_>,
+        secret: &TwilioSecret,
+    ) -> Result<(), SecretError> {
+        let name = self.name_of(whose);
+        self.put_version(&name, secret, Version::Pending).await
+    }
+
+    /// Puts a token in force: the one that waits is moved, any other is stored. Doing it twice is the same.
+    pub async fn put_in_force(
+        &self,
+        whose: Whose<'_>,
+        secret: &TwilioSecret,
+    ) -> Result<(), SecretError> {
+        let name = self.name_of(whose);
+        let text = to_text(secret);
+        let current = self.version(&name, Version::Current).await?;
+        if current.as_ref().is_some_and(|current| current.holds(&text)) {
+            return Ok(());
+        }
+        let pending = self.version(&name, Version::Pending).await?;
+        match pending.filter(|pending| pending.holds(&text)) {
+            Some(pending) => {
+                let from = current.map(|current| current.id);
+                self.move_label(&name, Version::Current, from, Some(pending.id.clone()))
+                    .await?;
+                self.move_label(&name, Version::Pending, Some(pending.id), None)
+                    .await
+            }
+            None => self.put_version(&name, secret, Version::Current).await,
+        }
+    }
+
+    fn name_of(&self, whose: Whose<'_>) -> String {
+        match whose {
+            Whose::Main => self.names.main_secret(),
+            Whose::Subaccount(sid) => self.names.subaccount_secret(sid),
+        }
+    }
+
+    async fn put_version(
+        &self,
+        name: &str,
+        secret: &TwilioSecret,
+        version: Version,
+    ) -> Result<(), SecretError> {
+        let text = to_text(secret);
+        let put = self
+            .client
+            .put_secret_value()
+            .secret_id(name)
+            .client_request_token(request_token(name, &text))
+            .secret_string(text)
+            .version_stages(version.stage());
+        let put = put.send().await;
+        put.map_err(|error| StoreError::from_sdk("store secret", &error))?;
+        Ok(())
+    }
+
+    async fn move_label(
+        &self,
+        name: &str,
+        version: Version,
+        from: Option<String>,
+        to: Option<String>,
+    ) -> Result<(), SecretError> {
+        let moved = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(name)
+            .version_stage(version.stage())
+            .set_remove_from_version_id(from)
+            .set_move_to_version_id(to)
+            .send()
+            .await;
+        moved.map_err(|error| StoreError::from_sdk("move secret's label", &error))?;
+        Ok(())
+    }
+
+    async fn version(
+        &self,
+        name: &str,
+        version: Version,
+    ) -> Result<Option<StoredVersion>, SecretError> {
+        let answer = self
+            .client
+            .get_secret_value()
+            .secret_id(name)
+            .version_stage(version.stage())
+            .send()
+            .await;
+        match answer {
+            Ok(value) => {
+                let id = value.version_id.unwrap_or_default();
+                let text = value.secret_string.map(SecretString::from);
+                Ok(text.map(|text| StoredVersion { id, text }))
+            }
+            Err(error) if is(&error, "ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(StoreError::from_sdk("read secret", &error).into()),
+        }
+    }
+
+    /// The subaccount's token in force, if one is stored.
+    pub async fn subaccount_in_force(
+        &self,
+        account_sid: &AccountSid,
+    ) -> Result<Option<TwilioSecret>, SecretError> {
+        let found = self.subaccount(account_sid, Version::Current).await?;
+        Ok(found.map(|found| found.secret))
     }
 
     /// Stores a subaccount's token so that it is the one in force, whatever was there before: none, the

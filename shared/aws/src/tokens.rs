@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::Timestamp;
 use domain::ids::AccountSid;
 use jiff::SignedDuration;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::secrets::{Version, VersionedSecret};
+use crate::secrets::{Version, VersionedSecret, Whose};
 use crate::{NowFn, SecretError, Secrets, StoreError, TwilioSecret};
 
 /// Subaccounts that one instance remembers.
@@ -227,11 +227,20 @@ impl Tokens {
 }
 
 /// The main account's credentials, cached: read again after five minutes, or when Twilio refused them.
+///
+/// While its token is rotated, the new one is in force at Twilio a moment before it is in our secret: credentials
+/// that were refused and are still the stored ones give way to those that wait.
 #[derive(Clone)]
 pub struct MainSecret {
     secrets: Secrets,
     now: NowFn,
-    cache: Arc<Mutex<Option<(TwilioSecret, Timestamp)>>>,
+    cache: Arc<Mutex<MainCache>>,
+}
+
+#[derive(Default)]
+struct MainCache {
+    known: Option<(TwilioSecret, Timestamp)>,
+    refused: Option<SecretString>,
 }
 
 impl std::fmt::Debug for MainSecret {
@@ -256,25 +265,41 @@ impl MainSecret {
     /// The credentials, from the cache while they are fresh.
     pub async fn get(&self) -> Result<TwilioSecret, SecretError> {
         let now = (self.now)();
-        let cached = self
-            .cache
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some((secret, read_at)) = cached
-            && !is_older(read_at, now, MAIN_FRESH_S)
+        let refused = {
+            let cache = self.cache();
+            if let Some((secret, read_at)) = &cache.known
+                && !is_older(*read_at, now, MAIN_FRESH_S)
+            {
+                return Ok(secret.clone());
+            }
+            cache.refused.clone()
+        };
+        let mut secret = self.secrets.main().await?;
+        if refused.is_some_and(|refused| is_same(&refused, &secret.auth_token))
+            && let Some(pending) = self.secrets.pending(Whose::Main).await?
         {
-            return Ok(secret);
+            secret = pending;
         }
-        let secret = self.secrets.main().await?;
-        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Some((secret.clone(), now));
+        self.cache().known = Some((secret.clone(), now));
         Ok(secret)
     }
 
-    /// Forgets the credentials: the next `get` reads them again.
+    /// Twilio refused the credentials: the next `get` reads them again.
     pub fn forget(&self) {
-        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut cache = self.cache();
+        if let Some((secret, _)) = cache.known.take() {
+            cache.refused = Some(secret.auth_token);
+        }
     }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, MainCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Both are ours: how long the comparison takes tells nobody anything.
+fn is_same(left: &SecretString, right: &SecretString) -> bool {
+    left.expose_secret() == right.expose_secret()
 }
 
 fn token(found: VersionedSecret, until: Option<Timestamp>) -> Token {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::ids::{AccountSid, CallSid, EventId, TenantId};
+use crate::ids::{AccountSid, CallSid, EventId, PhoneNumberSid, TenantId};
 use crate::money;
 use crate::recharge::RechargeRequest;
 use crate::tenant::Hold;
@@ -86,6 +86,44 @@ pub enum Fact {
     /// Twilio was seen to have the subaccount active again.
     #[serde(rename = "tenant.reactivated")]
     TenantReactivated {},
+    /// An auth token was replaced. For the main account, the event's tenant is the one of all zeros.
+    #[serde(rename = "credentials.rotated")]
+    CredentialsRotated {
+        /// The account.
+        account_sid: AccountSid,
+    },
+    /// A phone number was bought.
+    #[serde(rename = "number.bought")]
+    NumberBought {
+        /// The number.
+        number_sid: PhoneNumberSid,
+        /// In E.164 form.
+        phone_number: String,
+        /// The subaccount that holds it.
+        account_sid: AccountSid,
+    },
+    /// A phone number went to another account.
+    #[serde(rename = "number.transferred")]
+    NumberTransferred {
+        /// The number.
+        number_sid: PhoneNumberSid,
+        /// In E.164 form.
+        phone_number: String,
+        /// The account that held it.
+        from: AccountSid,
+        /// The account that holds it now.
+        to: AccountSid,
+        /// Its tenant; none is the main account.
+        to_tenant: Option<TenantId>,
+    },
+    /// A phone number was given back to Twilio.
+    #[serde(rename = "number.released")]
+    NumberReleased {
+        /// The number.
+        number_sid: PhoneNumberSid,
+        /// In E.164 form.
+        phone_number: String,
+    },
     /// Money came in.
     #[serde(rename = "wallet.topped_up")]
     WalletToppedUp {
@@ -309,6 +347,10 @@ impl Fact {
             Self::HoldChanged { .. } => "tenant.hold_changed",
             Self::TenantSuspended { .. } => "tenant.suspended",
             Self::TenantReactivated {} => "tenant.reactivated",
+            Self::CredentialsRotated { .. } => "credentials.rotated",
+            Self::NumberBought { .. } => "number.bought",
+            Self::NumberTransferred { .. } => "number.transferred",
+            Self::NumberReleased { .. } => "number.released",
             Self::WalletToppedUp { .. } => "wallet.topped_up",
             Self::WalletCredited { .. } => "wallet.credited",
             Self::WalletRefunded { .. } => "wallet.refunded",

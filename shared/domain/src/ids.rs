@@ -91,6 +91,11 @@ pub fn ulid(millisecond: u64, random: u128) -> ulid::Ulid {
     ulid::Ulid::from_parts(millisecond, random)
 }
 
+/// A ULID from 128 bits that are no time, such as those of a hash.
+pub fn ulid_of_bits(bits: u128) -> ulid::Ulid {
+    ulid::Ulid(bits)
+}
+
 ulid_ids! {
     /// The operator's customer.
     TenantId "ten_";
@@ -100,6 +105,15 @@ ulid_ids! {
     EventId "evt_";
     /// A bearer key of our API.
     OperatorKeyId "opk_";
+    /// An accepted request about a phone number.
+    NumberOrderId "ord_";
+}
+
+impl TenantId {
+    /// The tenant of all zeros, which nobody is: for what concerns the operator's main account.
+    pub fn nobody() -> Self {
+        Self::from_ulid(ulid_of_bits(0))
+    }
 }
 
 sids! {

@@ -55,6 +55,10 @@ pub mod tenant;
 
 pub mod provisioning;
 
+pub mod numbers;
+
+pub mod rotation;
+
 pub mod suspension;
 
 pub mod callback;

@@ -10,10 +10,11 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AccountSid, TenantId};
+use crate::ids::{AccountSid, NumberOrderId, TenantId};
 use crate::money::Currency;
 use crate::period::{self, BillingCalendar};
 use crate::plan::{Override, PlanRef, TenantDefaults};
+use crate::rotation::Rotation;
 
 /// Longest FriendlyName that Twilio accepts (its documentation: up to 64 characters).
 pub const FRIENDLY_NAME_MAX: usize = 64;
@@ -227,6 +228,12 @@ pub struct Tenant {
     pub idempotency_hash: Option<String>,
     /// The API key that provisioning issued, if it did.
     pub api_key_sid: Option<crate::ids::KeySid>,
+    /// Accepted requests about its phone numbers that are not done yet.
+    pub open_orders: Vec<NumberOrderId>,
+    /// The rotation of its auth token that is under way.
+    pub rotation: Option<Rotation>,
+    /// When its auth token was last rotated by us.
+    pub rotated_at: Option<Timestamp>,
     /// When time alone moves it on.
     pub next_action_at: Option<Timestamp>,
     /// Position of the last audit row.

@@ -13,7 +13,7 @@ use crate::table::due::{ActKind, act_item, daily_item};
 use crate::table::ledger::{EntryItem, WalletItem};
 use crate::table::tenants::{IssuedKey, KeyItem, OwnerItem, TenantItem};
 use crate::table::{outbox, tenants};
-use crate::transaction::{Expect, Transaction};
+use crate::transaction::{Expect, Item, Transaction};
 use crate::{CommitError, Store};
 
 /// A tenant to accept, with everything that is written with it.
@@ -223,23 +223,49 @@ impl Store {
         tenant: &Tenant,
         audit: &AuditDraft,
     ) -> Result<(Transaction<'_>, Tenant), CommitError> {
-        const OPERATION: &str = "write tenant";
-        let tenant = Tenant {
-            ver: before.ver + 1,
-            audit_seq: before.audit_seq,
-            audit_head: before.audit_head.clone(),
-            ..tenant.clone()
-        };
-        let (row, next) = chain(audit, Some(before), &tenant, self.now())?;
-        let item = to_item(OPERATION, &tenants::TenantItem::new(&next))?;
-        let transaction = Transaction::new(self)
+        let next = next_version(before, tenant);
+        let (row, next) = chain(audit, Some(before), &next, self.now())?;
+        let transaction = self.put_tenant(Transaction::new(self), before, &next, row)?;
+        Ok((transaction, next))
+    }
+
+    /// The same as a further part of a transaction.
+    pub(crate) fn and_write_tenant<'a>(
+        &self,
+        transaction: Transaction<'a>,
+        before: &Tenant,
+        tenant: &Tenant,
+        audit: &AuditDraft,
+    ) -> Result<Transaction<'a>, CommitError> {
+        let next = next_version(before, tenant);
+        let (row, next) = chain(audit, Some(before), &next, self.now())?;
+        self.put_tenant(transaction, before, &next, row)
+    }
+
+    fn put_tenant<'a>(
+        &self,
+        transaction: Transaction<'a>,
+        before: &Tenant,
+        next: &Tenant,
+        audit_row: Item,
+    ) -> Result<Transaction<'a>, CommitError> {
+        let item = to_item("write tenant", &tenants::TenantItem::new(next))?;
+        Ok(transaction
             .put(
                 "META",
                 &self.names().tenants,
                 item,
                 &Expect::Number("ver", before.ver),
             )
-            .put("audit", &self.names().audit, row, &Expect::Absent);
-        Ok((transaction, next))
+            .put("audit", &self.names().audit, audit_row, &Expect::Absent))
+    }
+}
+
+fn next_version(before: &Tenant, tenant: &Tenant) -> Tenant {
+    Tenant {
+        ver: before.ver + 1,
+        audit_seq: before.audit_seq,
+        audit_head: before.audit_head.clone(),
+        ..tenant.clone()
     }
 }

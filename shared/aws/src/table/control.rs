@@ -1,9 +1,11 @@
-//! Table `control`: idempotency keys, operator keys and price plan versions.
+//! Table `control`: idempotency keys, operator keys, price plan versions, the main token's rotation.
 
 use domain::Timestamp;
+use domain::event::Event;
 use domain::ids::{OperatorKeyId, PlanId, TenantId};
 use domain::money::{self, Currency};
 use domain::plan::{Payment, PlanRef, PricePlan, Rule, TenantDefaults};
+use domain::rotation::Rotation;
 use domain::standing::StandingPolicy;
 use serde::{Deserialize, Serialize};
 
@@ -159,7 +161,88 @@ fn version_key(version: u32) -> String {
     format!("V#{version:06}")
 }
 
+/// The rotation of the main account's token.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MainRotation {
+    /// Grows with every write; 0 is not written yet.
+    pub ver: u64,
+    /// The one that is under way.
+    pub rotation: Option<Rotation>,
+    /// When the token was last rotated by us.
+    pub rotated_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MainRotationItem {
+    pk: String,
+    sk: String,
+    v: u32,
+    ver: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<Rotation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotated_at: Option<Timestamp>,
+}
+
+/// Where the rotation of the main account's token stands.
+const MAIN_ROTATION: &str = "MAIN_ROTATION";
+
 impl Store {
+    /// The rotation of the main account's token.
+    pub async fn main_rotation(&self) -> Result<MainRotation, StoreError> {
+        let item: Option<MainRotationItem> = self
+            .get(
+                "read main rotation",
+                &self.names().control,
+                key(MAIN_ROTATION, "-"),
+            )
+            .await?;
+        Ok(
+            item.map_or_else(MainRotation::default, |item| MainRotation {
+                ver: item.ver,
+                rotation: item.rotation,
+                rotated_at: item.rotated_at,
+            }),
+        )
+    }
+
+    /// Writes it, with an event if there is one. `state.ver` is the version that was read.
+    pub async fn write_main_rotation(
+        &self,
+        state: &MainRotation,
+        event: Option<&Event>,
+    ) -> Result<MainRotation, CommitError> {
+        const OPERATION: &str = "write main rotation";
+        let next = MainRotation {
+            ver: state.ver + 1,
+            ..state.clone()
+        };
+        let item = MainRotationItem {
+            pk: MAIN_ROTATION.to_owned(),
+            sk: "-".to_owned(),
+            v: 1,
+            ver: next.ver,
+            rotation: next.rotation.clone(),
+            rotated_at: next.rotated_at,
+        };
+        let expect = match state.ver {
+            0 => Expect::Absent,
+            ver => Expect::Number("ver", ver),
+        };
+        let mut transaction = crate::transaction::Transaction::new(self).put(
+            "ROTATION",
+            &self.names().control,
+            crate::store::to_item(OPERATION, &item)?,
+            &expect,
+        );
+        if let Some(event) = event {
+            let item = crate::table::outbox::item(event)?;
+            transaction = transaction.put("outbox", &self.names().outbox, item, &Expect::Absent);
+        }
+        transaction.commit(OPERATION).await?;
+        Ok(next)
+    }
+
     /// What an idempotency key was used for.
     pub async fn idempotency(&self, key_hash: &str) -> Result<Option<Idempotency>, StoreError> {
         let item: Option<IdempotencyItem> = self

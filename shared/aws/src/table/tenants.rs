@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use domain::ids::{AccountSid, KeySid, TenantId};
+use domain::ids::{AccountSid, KeySid, NumberOrderId, TenantId};
 use domain::money::Currency;
 use domain::plan::Override;
 use domain::provisioning::Step;
+use domain::rotation::Rotation;
 use domain::tenant::{
     BillingProfile, Hold, HoldRecord, Lease, Lifecycle, PlanAssignment, Tenant, TwilioStatus,
 };
@@ -82,6 +83,12 @@ pub(crate) struct TenantItem {
     idem: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key_sid: Option<KeySid>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    orders: Vec<NumberOrderId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<Rotation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotated_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next_at: Option<Timestamp>,
     audit_seq: u64,
@@ -122,6 +129,9 @@ impl TenantItem {
             failure: tenant.failure,
             idem: tenant.idempotency_hash,
             key_sid: tenant.api_key_sid,
+            orders: tenant.open_orders,
+            rotation: tenant.rotation,
+            rotated_at: tenant.rotated_at,
             next_at: tenant.next_action_at,
             audit_seq: tenant.audit_seq,
             audit_head: tenant.audit_head,
@@ -163,6 +173,9 @@ impl TenantItem {
             failure: self.failure,
             idempotency_hash: self.idem,
             api_key_sid: self.key_sid,
+            open_orders: self.orders,
+            rotation: self.rotation,
+            rotated_at: self.rotated_at,
             next_action_at: self.next_at,
             audit_seq: self.audit_seq,
             audit_head: self.audit_head,

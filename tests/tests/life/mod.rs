@@ -1,0 +1,5 @@
+//! A tenant's life between sign-up and goodbye: numbers, credentials, closing.
+
+mod numbers;
+mod rotation;
+mod support;
