@@ -75,17 +75,26 @@ pub struct Tenant {
 impl World {
     /// A world in which Twilio has no quirks.
     pub async fn start() -> Self {
-        Self::with(SimConfig {
+        Self::at(START).await
+    }
+
+    /// The same at another time.
+    pub async fn at(start: &str) -> Self {
+        let sim = SimConfig {
             quirks: Quirks::none(),
             ..SimConfig::default()
-        })
-        .await
+        };
+        Self::begin(sim, start).await
     }
 
     /// A world with this simulator.
     pub async fn with(sim: SimConfig) -> Self {
+        Self::begin(sim, START).await
+    }
+
+    async fn begin(sim: SimConfig, start: &str) -> Self {
         local::install_tls();
-        let start: Timestamp = START.parse().expect("a fixed time");
+        let start: Timestamp = start.parse().expect("a time");
         let config = StackConfig {
             sim,
             public_base_url: Some(PUBLIC_BASE_URL.to_owned()),

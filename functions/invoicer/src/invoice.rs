@@ -79,12 +79,22 @@ impl Run<'_> {
         }
     }
 
+    /// The last day of a tenant whose service ended in this period.
+    fn ended_in(&self, period: &Period) -> Option<Date> {
+        let ended_at = self.tenant.ended_at()?;
+        period.holds(ended_at).then(|| day_of(ended_at))
+    }
+
     /// Is it time to close a period?
     fn is_due(&self, period: &Period) -> bool {
         let settled = period
             .until
             .saturating_add(SETTLE)
             .unwrap_or(Timestamp::MAX);
+        if self.ended_in(period).is_some() {
+            // Nobody waits for the calendar; its usage is waited for all the same.
+            return true;
+        }
         let from = if self.command.cause == aws::REQUESTED {
             period.until
         } else {
@@ -130,8 +140,8 @@ impl Function {
             };
             let is_over = run
                 .tenant
-                .closed_at
-                .is_some_and(|closed| period.from > closed);
+                .ended_at()
+                .is_some_and(|ended_at| period.from > ended_at);
             if is_over || !run.is_due(&period) {
                 return Ok(());
             }
@@ -192,18 +202,21 @@ impl Function {
         Ok(())
     }
 
-    /// Is all usage of a period booked that is to come? A person's request does not ask.
+    /// Is all usage of a period booked that is to come? A person's request does not ask, except about a tenant
+    /// whose service ended: there is no later statement that could make up for it.
     async fn is_complete(&self, run: &Run<'_>, period: &Period) -> Result<bool, InvoiceError> {
-        if run.command.cause == aws::REQUESTED {
+        let ended_on = run.ended_in(period);
+        if ended_on.is_none() && run.command.cause == aws::REQUESTED {
             return Ok(true);
         }
+        let last_day = ended_on.unwrap_or(period.last_day);
         let through = self.wallet(run).await?.completed_through;
         let sheets = self
             .store
-            .day_sheets(&run.tenant.id, period.first_day, period.last_day)
+            .day_sheets(&run.tenant.id, period.first_day, last_day)
             .await?;
         let held = sheets.iter().find(|sheet| sheet.held.is_some());
-        let is_read = through.is_some_and(|through| period.last_day <= through);
+        let is_read = through.is_some_and(|through| last_day <= through);
         if is_read && held.is_none() {
             return Ok(true);
         }

@@ -17,5 +17,6 @@ async fn main() -> Result<(), Error> {
     )?;
     let function = Function::new(&environment, &host, &settings)?;
     function.warm_up().await;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| function.handle(event))).await
+    let served = service_fn(|event: LambdaEvent<_>| function.handle(event));
+    Box::pin(lambda_runtime::run(served)).await
 }

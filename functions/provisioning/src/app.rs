@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws::{AuditDraft, Secrets, Store, StoreError};
+use aws::{Archive, AuditDraft, Secrets, Store, StoreError};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, patch, post};
@@ -23,7 +23,7 @@ use crate::extract::Caller;
 use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
-    acts, api_keys, assignments, auto_recharge, billing, explain, holds, margin, numbers,
+    acts, api_keys, assignments, auto_recharge, billing, closing, explain, holds, margin, numbers,
     operator_keys, operator_profile, overrides, plans, pulls, rates, reconciliation, records,
     rotation, statements, subaccounts, tenants, variances, verify, wallet_view, what_if,
 };
@@ -41,6 +41,8 @@ pub struct App {
     pub store: Store,
     /// Secrets Manager.
     pub secrets: Secrets,
+    /// Where history and exports are kept.
+    pub archive: Archive,
     /// Twilio's REST API.
     pub twilio: twilio::Client,
     /// The main account's credentials.
@@ -184,6 +186,8 @@ pub fn router(app: &Arc<App>) -> Router {
         )
         .route("/api-keys", post(api_keys::create).get(api_keys::list))
         .route("/api-keys/{item}", delete(api_keys::revoke))
+        .route("/close", post(closing::close))
+        .route("/close/cancel", post(closing::cancel))
         .route("/rotate-token", post(rotation::rotate))
         .route("/numbers", post(numbers::buy).get(numbers::list))
         .route("/available-numbers", get(numbers::available))

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use aws::{Command, Secrets, Store};
+use aws::{Archive, Command, Secrets, Store};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use axum::Router;
 use axum::response::IntoResponse as _;
@@ -46,6 +46,7 @@ impl Function {
             store: Store::new(settings, &clients),
             main: MainAccount::new(secrets.clone(), host),
             secrets,
+            archive: Archive::new(&clients, environment.require("TOLLGATE_ARCHIVE_BUCKET")?),
             twilio: twilio::Client::new(twilio)?,
             host: host.clone(),
             public_base_url: environment

@@ -48,6 +48,8 @@ mod api_keys;
 
 mod numbers;
 
+mod closing;
+
 mod rotation;
 
 mod books;

@@ -82,6 +82,9 @@ codes! {
     NUMBER_BOUND 409 "number_bound" "Something stands in the way of moving the number; the detail names all of it.";
     NUMBER_UNAVAILABLE 409 "number_unavailable" "No such number is to be had.";
     TRANSFER_REFUSED 409 "transfer_refused" "Twilio does not let the number go to that account.";
+    NUMBERS_REMAIN 409 "numbers_remain" "Numbers remain for which neither rescue nor release was asked; the detail names them.";
+    NOT_CLOSING 409 "not_closing" "The tenant is not being closed.";
+    CLOSING_TOO_FAR 409 "closing_too_far" "Numbers have begun to leave: the closing cannot be taken back.";
     TOO_MANY_ORDERS 409 "too_many_orders" "The tenant has 50 open orders on numbers.";
     CONFIRMATION_MISSING 409 "confirmation_missing" "This cannot be undone: type back what the detail names.";
     RATE_RECORDED 409 "rate_recorded" "Another rate is recorded for one of these days, and rates never change.";
@@ -108,6 +111,7 @@ codes! {
     REFERENCE_INVALID 422 "reference_invalid" "A reference has 1 to 64 visible ASCII characters.";
     REASON_INVALID 422 "reason_invalid" "A reason has 1 to 200 printable characters.";
     PURPOSE_INVALID 422 "purpose_invalid" "A purpose has 1 to 32 printable characters.";
+    CLOSING_INVALID 422 "closing_invalid" "The closing's settle window makes no sense.";
     NUMBER_INVALID 422 "number_invalid" "The number, search or destination makes no sense.";
     URL_INVALID 422 "url_invalid" "A callback URL is http or https, printable, and at most 2,048 bytes.";
     ADDRESS_INVALID 422 "address_invalid" "An address has a name, street, city, region, postal code and an ISO country.";

@@ -12,6 +12,7 @@ use domain::tenant::{Lifecycle, Tenant};
 use twilio::{Account, AccountStatus, IncomingNumberFilter, UsageQuery, UsageSpan};
 
 use crate::app::{App, day_of};
+use crate::closing;
 use crate::extract::Caller;
 use crate::main_account::MainError;
 use crate::numbers::carry_out_all;
@@ -37,10 +38,13 @@ pub async fn resume(
         return Ok("absent");
     };
     if tenant.lifecycle == Lifecycle::Provisioning {
-        return go_on(app, caller, tenant).await;
+        return Box::pin(go_on(app, caller, tenant)).await;
     }
-    if carry_out_all(app, caller, &tenant).await? > 0 {
+    if carry_out_all(app, caller, &tenant).await? > 0 && tenant.lifecycle != Lifecycle::Closing {
         return Ok("orders carried out");
+    }
+    if tenant.lifecycle == Lifecycle::Closing {
+        return Box::pin(closing::go_on(app, caller, &tenant)).await;
     }
     match rotation::by_timer(app, caller, &tenant).await? {
         Ended::Rotated => return Ok("token rotated"),

@@ -96,7 +96,7 @@ pub async fn create(
     };
     let wants_key = value.issue_api_key.unwrap_or(true);
     if let Some(earlier) = app.store.idempotency(&request.key_hash).await? {
-        return repeat(&app, &caller, &request, earlier, wants_key).await;
+        return Box::pin(repeat(&app, &caller, &request, earlier, wants_key)).await;
     }
     let plan = chosen_plan(&app, plan_id, value.plan_version).await?;
     let billing = value.billing(&plan)?;
@@ -113,7 +113,7 @@ pub async fn create(
             let earlier = app.store.idempotency(&request.key_hash).await?;
             let earlier = earlier.ok_or_else(|| crate::problem::unavailable(&error))?;
             if earlier.tenant != request.tenant {
-                return repeat(&app, &caller, &request, earlier, wants_key).await;
+                return Box::pin(repeat(&app, &caller, &request, earlier, wants_key)).await;
             }
             // Our own write got there and its answer was lost.
             app.tenant(&request.tenant).await?
@@ -250,6 +250,7 @@ fn acceptance(
         idempotency_hash: Some(request.key_hash.clone()),
         api_key_sid: None,
         open_orders: Vec::new(),
+        closing: None,
         rotation: None,
         rotated_at: None,
         next_action_at: Some(until),

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use domain::closing::{Closing, ClosingStep, Remainder};
 use domain::ids::TenantId;
 use domain::money;
 use domain::plan::{Override, PlanRef};
@@ -45,6 +46,8 @@ pub struct TenantView {
     steps: Vec<StepView>,
     next_action_at: Option<Timestamp>,
     failure: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closing: Option<ClosingView>,
     api_key_sid: Option<String>,
     created_at: Timestamp,
     callback_urls: CallbackUrls,
@@ -103,6 +106,38 @@ pub struct KeyView {
     sid: String,
     name: String,
     secret: String,
+}
+
+/// How far a closing is.
+#[derive(Debug, Serialize)]
+struct ClosingView {
+    asked_at: Timestamp,
+    reason: String,
+    settle_until: Timestamp,
+    steps: Vec<StepView>,
+    remainder: Remainder,
+    blocked: Vec<String>,
+}
+
+impl From<&Closing> for ClosingView {
+    fn from(closing: &Closing) -> Self {
+        let steps = ClosingStep::ALL.into_iter().map(|step| StepView {
+            name: step.name(),
+            state: if step < closing.step {
+                "done"
+            } else {
+                "pending"
+            },
+        });
+        Self {
+            asked_at: closing.asked_at,
+            reason: closing.reason.clone(),
+            settle_until: closing.settle_until,
+            steps: steps.collect(),
+            remainder: closing.remainder,
+            blocked: closing.blocked.clone(),
+        }
+    }
 }
 
 impl From<ShownKey> for KeyView {
@@ -169,6 +204,7 @@ impl TenantView {
             steps: steps(tenant),
             next_action_at: tenant.next_action_at,
             failure: tenant.failure.clone(),
+            closing: tenant.closing.as_ref().map(ClosingView::from),
             api_key_sid: tenant.api_key_sid.clone().map(String::from),
             created_at: tenant.created_at,
             callback_urls: callback_urls(tenant, public_base_url),

@@ -224,6 +224,10 @@ fn environment(aws: &LocalAws, base_url: &str, public_base_url: &str) -> Environ
         ("TOLLGATE_PROVISION_QUEUE_URL", queue("provision")),
         ("TOLLGATE_STATEMENT_QUEUE_URL", queue("statement")),
         ("TOLLGATE_RECONCILE_QUEUE_URL", queue("reconcile")),
+        (
+            "TOLLGATE_ARCHIVE_BUCKET",
+            format!("tollgate-{STAGE}-archive"),
+        ),
         ("TWILIO_API_BASE", base_url.to_owned()),
         ("AWS_REGION", crate::aws::REGION.to_owned()),
         ("AWS_ACCESS_KEY_ID", "local".to_owned()),

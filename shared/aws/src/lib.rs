@@ -43,10 +43,13 @@ mod bus;
 
 mod queues;
 
+mod archive;
+
 mod secrets;
 
 mod tokens;
 
+pub use archive::Archive;
 pub use bus::{Bus, PUT_EVENTS_MAX, Publication};
 pub use error::{CommitError, StoreError};
 pub use names::Names;

@@ -184,6 +184,27 @@ impl Secrets {
         }
     }
 
+    /// Destroys a secret after a window in which it can be restored. One that is gone is destroyed.
+    pub async fn destroy(&self, whose: Whose<'_>, recovery_days: i64) -> Result<(), SecretError> {
+        let deleted = self
+            .client
+            .delete_secret()
+            .secret_id(self.name_of(whose))
+            .recovery_window_in_days(recovery_days)
+            .send()
+            .await;
+        match deleted {
+            Ok(_) => Ok(()),
+            Err(error)
+                if is(&error, "ResourceNotFoundException")
+                    || is(&error, "InvalidRequestException") =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(StoreError::from_sdk("destroy secret", &error).into()),
+        }
+    }
+
     fn name_of(&self, whose: Whose<'_>) -> String {
         match whose {
             Whose::Main => self.names.main_secret(),

@@ -82,7 +82,7 @@ pub struct Settings {
     app_name: AppName,
     region: Region,
     credentials: Credentials,
-    endpoints: [Option<String>; 4],
+    endpoints: [Option<String>; 5],
     now: NowFn,
     sleep: SleepFn,
     transport: Option<SharedHttpClient>,
@@ -114,7 +114,7 @@ impl Settings {
                 .map_err(|_| SettingsError::Malformed("function name"))?,
             region: Region::new(require("AWS_REGION")?.to_owned()),
             credentials,
-            endpoints: ["DYNAMODB", "SECRETS_MANAGER", "SQS", "EVENTBRIDGE"].map(endpoint),
+            endpoints: ["DYNAMODB", "SECRETS_MANAGER", "SQS", "EVENTBRIDGE", "S3"].map(endpoint),
             now,
             sleep,
             transport: None,
@@ -162,7 +162,7 @@ impl Settings {
             )?,
         };
         macro_rules! client {
-            ($sdk:ident, $index:literal) => {{
+            ($sdk:ident, $index:literal $(, $option:ident = $value:expr)*) => {{
                 let mut config = $sdk::Config::builder()
                     .behavior_version($sdk::config::BehaviorVersion::latest())
                     .region(self.region.clone())
@@ -175,7 +175,8 @@ impl Settings {
                         $sdk::config::StalledStreamProtectionConfig::disabled(),
                     )
                     .retry_config(self.retries())
-                    .timeout_config(self.timeouts());
+                    .timeout_config(self.timeouts())
+                    $(.$option($value))*;
                 if let Some(url) = &self.endpoints[$index] {
                     config = config.endpoint_url(url);
                 }
@@ -187,6 +188,16 @@ impl Settings {
             secrets: client!(aws_sdk_secretsmanager, 1),
             sqs: client!(aws_sdk_sqs, 2),
             events: client!(aws_sdk_eventbridge, 3),
+            // An address of one's own has no name per bucket; the body's hash is signed anyway.
+            objects: client!(
+                aws_sdk_s3,
+                4,
+                force_path_style = self.endpoints[4].is_some(),
+                request_checksum_calculation =
+                    aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired,
+                response_checksum_validation =
+                    aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired
+            ),
         })
     }
 
@@ -224,6 +235,8 @@ pub struct Clients {
     pub sqs: aws_sdk_sqs::Client,
     /// Bus.
     pub events: aws_sdk_eventbridge::Client,
+    /// Objects.
+    pub objects: aws_sdk_s3::Client,
 }
 
 fn http_client(plain: bool) -> Result<SharedHttpClient, SettingsError> {

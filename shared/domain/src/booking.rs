@@ -279,6 +279,7 @@ fn needs_a_write(observation: &Observation<'_>, through: Option<Date>) -> bool {
     let lags = match (wallet.completed_through, through) {
         (Some(known), Some(through)) => {
             known.saturating_add(jiff::Span::new().days(THROUGH_LAG_DAYS)) < through
+                || is_waited_for(observation, known, through)
         }
         (None, Some(_)) => true,
         _ => false,
@@ -290,6 +291,15 @@ fn needs_a_write(observation: &Observation<'_>, through: Option<Date>) -> bool {
         change.standing_before.is_some() || change.recharge.is_some()
     });
     lags || restands
+}
+
+/// Did the last day of a billing period, or of the tenant's service, become complete? A statement waits for it.
+fn is_waited_for(observation: &Observation<'_>, known: Date, through: Date) -> bool {
+    let after = |day: Date| day.tomorrow().unwrap_or(day);
+    let in_service = |day: Date| (observation.in_service)(day);
+    let last_of_period = observation.calendar.period_of(known).last_day;
+    let period_ends = known < last_of_period && last_of_period <= through;
+    period_ends || (in_service(after(known)) && !in_service(after(through)))
 }
 
 fn policy<'a>(observation: &Observation<'a>) -> Option<&'a StandingPolicy> {

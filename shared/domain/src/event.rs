@@ -86,6 +86,21 @@ pub enum Fact {
     /// Twilio was seen to have the subaccount active again.
     #[serde(rename = "tenant.reactivated")]
     TenantReactivated {},
+    /// Closing cannot go on before a person has decided.
+    #[serde(rename = "tenant.close_blocked")]
+    TenantCloseBlocked {
+        /// What stands in the way, as `<number>: <stable code>`.
+        obstacles: Vec<String>,
+    },
+    /// A closing was taken back in time.
+    #[serde(rename = "tenant.close_cancelled")]
+    TenantCloseCancelled {},
+    /// The subaccount is closed at Twilio, for good.
+    #[serde(rename = "tenant.closed")]
+    TenantClosed {
+        /// The subaccount.
+        account_sid: AccountSid,
+    },
     /// An auth token was replaced. For the main account, the event's tenant is the one of all zeros.
     #[serde(rename = "credentials.rotated")]
     CredentialsRotated {
@@ -347,6 +362,9 @@ impl Fact {
             Self::HoldChanged { .. } => "tenant.hold_changed",
             Self::TenantSuspended { .. } => "tenant.suspended",
             Self::TenantReactivated {} => "tenant.reactivated",
+            Self::TenantCloseBlocked { .. } => "tenant.close_blocked",
+            Self::TenantCloseCancelled {} => "tenant.close_cancelled",
+            Self::TenantClosed { .. } => "tenant.closed",
             Self::CredentialsRotated { .. } => "credentials.rotated",
             Self::NumberBought { .. } => "number.bought",
             Self::NumberTransferred { .. } => "number.transferred",

@@ -284,6 +284,14 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_may_be_as_fine_as_the_ledger() {
+        let finest = Decimal::new(1, money::LEDGER_SCALE);
+        let postings = [(LedgerAccount::Cash, finest), (LedgerAccount::Tax, -finest)];
+        let postings = postings.map(|(account, amount)| posting(account, amount));
+        assert_eq!(entry(Vec::new(), postings.into()).check(), Ok(()));
+    }
+
+    #[test]
     fn an_unbalanced_or_too_fine_entry_is_refused() {
         let cash = |amount| posting(LedgerAccount::Cash, amount);
         assert_eq!(

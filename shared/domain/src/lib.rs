@@ -59,6 +59,8 @@ pub mod numbers;
 
 pub mod rotation;
 
+pub mod closing;
+
 pub mod suspension;
 
 pub mod callback;

@@ -423,6 +423,35 @@ mod tests {
     }
 
     #[test]
+    fn a_lot_that_need_not_pay_is_not_named() {
+        let mut funds = Funds::default();
+        funds.pay_in(dec(10), LotTag::paid(1));
+        funds.pay_in(dec(10), LotTag::paid(2));
+        assert_eq!(parts(&funds.spend(dec(10), at(0))), [(1, dec(10))]);
+    }
+
+    #[test]
+    fn parts_of_the_same_lot_in_a_row_are_one_on_the_record() {
+        let part = |id, amount| Part {
+            lot: LotTag::paid(id),
+            amount: dec(amount),
+        };
+        let mut paid = vec![part(1, 2)];
+        record(&mut paid, [part(1, 3), part(2, 4), part(1, 5)]);
+        assert_eq!(parts(&paid), [(1, dec(5)), (2, dec(4)), (1, dec(5))]);
+    }
+
+    #[test]
+    fn the_next_expiry_is_the_earliest_with_its_time_to_settle() {
+        let mut funds = Funds::default();
+        assert_eq!(funds.next_expiry_at(), None);
+        funds.pay_in(dec(10), promotional(1, Some(9)));
+        funds.pay_in(dec(10), promotional(2, Some(5)));
+        let settled = at(5).checked_add(SignedDuration::from_hours(EXPIRY_SETTLE_H));
+        assert_eq!(funds.next_expiry_at(), settled.ok());
+    }
+
+    #[test]
     fn a_lot_pays_by_event_time_never_by_wall_clock() {
         let mut funds = Funds::default();
         funds.pay_in(dec(10), promotional(1, Some(5)));

@@ -408,6 +408,93 @@ mod tests {
     }
 
     #[test]
+    fn a_currency_is_written_as_its_code() {
+        let yen = Currency::parse("JPY").unwrap();
+        assert_eq!(
+            (yen.to_string(), format!("{yen:?}")),
+            ("JPY".to_owned(), "JPY".to_owned())
+        );
+        assert_eq!(String::from(yen), "JPY");
+    }
+
+    #[test]
+    fn an_exponent_is_one_or_two_digits_with_or_without_a_sign() {
+        for (text, value) in [("1e2", "100"), ("1e+02", "100"), ("15e-1", "1.5")] {
+            assert_eq!(
+                parse_decimal(text).map(to_text),
+                Ok(value.to_owned()),
+                "{text}"
+            );
+        }
+        for text in ["1e", "1e+", "1e001", "1e1x", "1ex", "1e++1"] {
+            assert_eq!(parse_decimal(text), Err(MoneyError::NotANumber), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_finest_amount_and_quantity_are_taken_and_finer_ones_are_not() {
+        let finest = Decimal::new(1, COST_SCALE_MAX);
+        assert_eq!(check_amount(finest), Ok(()));
+        let finer = Decimal::new(1, COST_SCALE_MAX + 1);
+        assert_eq!(check_amount(finer), Err(MoneyError::TooPrecise));
+        assert_eq!(check_quantity(Decimal::new(1, QUANTITY_SCALE_MAX)), Ok(()));
+        let finer = Decimal::new(1, QUANTITY_SCALE_MAX + 1);
+        assert_eq!(check_quantity(finer), Err(MoneyError::TooPrecise));
+        assert_eq!(
+            check_quantity(Decimal::new(1, QUANTITY_SCALE_MAX + 2)),
+            Err(MoneyError::TooPrecise)
+        );
+    }
+
+    #[test]
+    fn missing_units_go_to_the_largest_remainders_in_the_direction_of_what_is_missing() {
+        let of = |texts: &[&str]| -> Vec<Decimal> {
+            texts
+                .iter()
+                .map(|text| parse_decimal(text).unwrap())
+                .collect()
+        };
+        let total = |text: &str| parse_decimal(text).unwrap();
+        assert_eq!(
+            cut(total("0.10"), &of(&["0.041", "0.049", "0.01"]), 2),
+            of(&["0.04", "0.05", "0.01"])
+        );
+        assert_eq!(
+            cut(total("-0.10"), &of(&["-0.041", "-0.049", "-0.01"]), 2),
+            of(&["-0.04", "-0.05", "-0.01"])
+        );
+        assert_eq!(
+            cut(total("0.06"), &of(&["0.017", "0.029", "0.014"]), 2),
+            of(&["0.02", "0.03", "0.01"])
+        );
+        let weights = of(&["2", "3", "5"]);
+        assert_eq!(
+            apportion(total("0.07"), &weights, 2),
+            of(&["0.01", "0.02", "0.04"])
+        );
+        // Too large for a product: shares are taken of quotients.
+        let huge = of(&["1000000000000000000", "3000000000000000000"]);
+        let shares = apportion(total("4000000000.00"), &huge, 2);
+        assert_eq!(shares, of(&["1000000000", "3000000000"]));
+        let third = apportion(total("50000000000.01"), &huge, 2);
+        assert_eq!(third, of(&["12500000000", "37500000000.01"]));
+        let negative = of(&["1", "-1"]);
+        assert_eq!(apportion(total("5"), &negative, 0), of(&["5", "0"]));
+    }
+
+    #[test]
+    fn an_amount_in_json_is_a_text_that_is_read_exactly() {
+        use serde::de::IntoDeserializer as _;
+        let read = |json: &'static str| {
+            let value: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
+                json.into_deserializer();
+            text::deserialize(value)
+        };
+        assert_eq!(read("-1.25").unwrap(), Decimal::new(-125, 2));
+        assert!(read("x").is_err());
+    }
+
+    #[test]
     fn equal_remainders_are_equal_however_a_quotient_ends() {
         // A third each; 1.333 and 0.333 as quotients end at different digits.
         let weights = [4, 1, 4].map(Decimal::from);

@@ -66,6 +66,13 @@ pub fn day_of(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
+/// When a GMT day is over.
+pub fn end_of(day: Date) -> Timestamp {
+    day.tomorrow()
+        .and_then(|next| next.to_zoned(TimeZone::UTC))
+        .map_or(Timestamp::MAX, |midnight| midnight.timestamp())
+}
+
 impl BillingCalendar {
     /// A calendar. The zone's name must be known and the day between 1 and 31.
     pub fn new(time_zone: &str, billing_day: i8) -> Result<Self, &'static str> {

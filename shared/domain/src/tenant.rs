@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::closing::Closing;
 use crate::ids::{AccountSid, NumberOrderId, TenantId};
 use crate::money::Currency;
 use crate::period::{self, BillingCalendar};
@@ -230,6 +231,8 @@ pub struct Tenant {
     pub api_key_sid: Option<crate::ids::KeySid>,
     /// Accepted requests about its phone numbers that are not done yet.
     pub open_orders: Vec<NumberOrderId>,
+    /// Its closing, once a person has confirmed it.
+    pub closing: Option<Closing>,
     /// The rotation of its auth token that is under way.
     pub rotation: Option<Rotation>,
     /// When its auth token was last rotated by us.
@@ -277,8 +280,16 @@ impl Tenant {
     /// Was it in service on a GMT day? Suspended tenants are.
     pub fn in_service_on(&self, day: Date) -> bool {
         let began = self.activated_at.map(period::day_of);
-        let ended = self.closed_at.map(period::day_of);
+        let ended = self.ended_at().map(period::day_of);
         began.is_some_and(|began| began <= day) && ended.is_none_or(|ended| day <= ended)
+    }
+
+    /// When its service ended: its last statement reaches up to here.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let closing = self.closing.as_ref();
+        closing
+            .and_then(|closing| closing.ended_at)
+            .or(self.closed_at)
     }
 
     /// May `owner` work on it at `now`? Its own lease, none, or one that ran out.

@@ -22,7 +22,7 @@ async fn callbacks_of_a_message(world: &World, tenant: &Tenant) -> Vec<u64> {
     let body = json!({ "account_sid": tenant.account_sid, "status_callback": url, "outcome": "delivered" });
     let sent = world.simulate("/messages", &body).await.text("/sid");
     world.pass(SignedDuration::from_secs(40)).await;
-    let path = format!("/_sim/callbacks?resource_sid={sid}", sid = sent);
+    let path = format!("/_sim/callbacks?resource_sid={sent}");
     let seen = world.request(Method::GET, &path, &[], Vec::new()).await;
     let rows = seen.body["callbacks"].as_array().or(seen.body.as_array());
     rows.into_iter()

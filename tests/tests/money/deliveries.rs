@@ -268,7 +268,8 @@ async fn p22_a_refused_credential_is_read_again_once_a_delivery_and_never_anothe
     exact_books(&world, &tenant).await;
     let since = world.stack.aws.counters().since(&before);
     let reads = since.total(|key| key.caller == PULLER && key.operation == "GetSecretValue");
-    assert_eq!(reads.calls, 1);
+    // Once the version in force, and the one a rotation may just be bringing in.
+    assert_eq!(reads.calls, 2);
     let requests = world.stack.sim.requests();
     let of_usage = requests
         .iter()

@@ -98,6 +98,10 @@ pub struct Release {
 /// Where a number is to go, and what is accepted on the way.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a check list: each is a decision of its own"
+)]
 pub struct Move {
     /// A tenant, or `main`.
     pub(super) to: String,
@@ -163,7 +167,15 @@ impl Request {
     ) -> Result<NumberOrder, Failure> {
         let id = order_id(&self.idempotency.key_hash);
         let tenant = &self.idempotency.tenant;
-        place(app, caller, tenant, &id, ask, Some(&self.idempotency)).await
+        Box::pin(place(
+            app,
+            caller,
+            tenant,
+            &id,
+            ask,
+            Some(&self.idempotency),
+        ))
+        .await
     }
 }
 
@@ -407,7 +419,7 @@ async fn made_address(
 }
 
 /// The number as it stands in Twilio, for a record that we do not have yet.
-pub(super) fn as_found(
+pub(crate) fn as_found(
     app: &App,
     number: &IncomingNumber,
     tenant: Option<&TenantId>,

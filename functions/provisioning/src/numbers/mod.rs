@@ -30,9 +30,11 @@ use crate::problem::{Answer, Code, Failure, internal};
 use crate::tenants::in_service;
 use crate::view;
 
+pub(crate) use ask::as_found;
 pub use ask::{buy, release, transfer};
 pub use main_numbers::{list as list_main, transfer as transfer_main};
-pub(crate) use order::{carry_out, carry_out_all};
+pub(crate) use order::{Ask, carry_out, carry_out_all, order_id, place};
+pub(crate) use preflight::{Accepted, facts};
 
 /// Numbers for sale that one search shows.
 const FOUND: usize = 20;

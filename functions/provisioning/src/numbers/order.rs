@@ -296,8 +296,7 @@ async fn record_after(
 ) -> Result<Option<NumberRecord>, Failure> {
     let now = app.host.now();
     let sid = match (&order.state, order.act.sid()) {
-        (OrderState::Done { sid }, _) => sid,
-        (_, Some(sid)) => sid,
+        (OrderState::Done { sid }, _) | (_, Some(sid)) => sid,
         (_, None) => return Ok(None),
     };
     let known = app.store.number(sid).await?;

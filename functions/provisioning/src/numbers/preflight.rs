@@ -51,7 +51,11 @@ pub(crate) async fn facts(
         gives_bundle: accepted.bundle,
         is_hosted: number.origin.as_deref() == Some("hosted"),
         is_whatsapp_sender: accepted.is_whatsapp_sender,
-        campaigns: campaigns(app, number).await?,
+        campaigns: if accepted.campaign_loss {
+            0
+        } else {
+            campaigns(app, number).await?
+        },
         accepts_campaign_loss: accepted.campaign_loss,
         live_calls: live_calls(app, number).await?,
         accepts_live_calls: accepted.live_calls,
@@ -87,6 +91,7 @@ async fn live_calls(app: &App, number: &IncomingNumber) -> Result<usize, Failure
 
 /// Services with a registered campaign that the number sends for. They are asked for in the losing
 /// subaccount's own name: the main account's would list its own. Numbers of the main account are not asked.
+/// A suspended subaccount cannot ask; who moves a number out of one accepts the loss beforehand.
 async fn campaigns(app: &App, number: &IncomingNumber) -> Result<usize, Failure> {
     let own = app.own_credentials(&number.account_sid).await?;
     let Some(own) = own else {

@@ -20,6 +20,8 @@ pub enum Service {
     Sqs,
     /// EventBridge.
     EventBridge,
+    /// S3.
+    S3,
 }
 
 /// What is known of a call before it is served.

@@ -15,6 +15,7 @@ mod events;
 mod fault;
 mod mappings;
 mod names;
+mod objects;
 mod pipeline;
 mod plan;
 mod random;
@@ -113,6 +114,7 @@ struct Inner {
     endpoint: Mutex<String>,
     dynamo: dynamo::Dynamo,
     secrets: Mutex<secrets::Secrets>,
+    objects: Mutex<objects::Objects>,
     queues: Mutex<sqs::Queues>,
     bus: Mutex<events::Bus>,
     schedules: Mutex<schedule::Schedules>,
@@ -157,6 +159,7 @@ impl LocalAws {
                 &names,
                 config.disorder.queue_duplicate_percent,
             )),
+            objects: Mutex::default(),
             bus: Mutex::new(events::Bus::of(&names)),
             schedules: Mutex::new(schedule::Schedules::starting(now)),
             streams: Mutex::new(streams),
@@ -229,6 +232,11 @@ impl LocalAws {
     /// Events that the bus accepted, from the `first`-th (0 is the first) on.
     pub fn events_since(&self, first: usize) -> Vec<LoggedEvent> {
         lock(&self.inner.bus).since(first)
+    }
+
+    /// Everything that lies in S3, by `<bucket>/<key>`.
+    pub fn objects(&self) -> BTreeMap<String, bytes::Bytes> {
+        lock(&self.inner.objects).all()
     }
 
     /// How many messages a queue holds, by its full name; `None` for an unknown queue.

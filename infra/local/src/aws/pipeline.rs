@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::counters::{CallKey, Tally};
 use super::fault::{CallInfo, Fault, Service};
 use super::names::TABLES;
+use super::objects;
 use super::plan::{self, Outcome, Plan};
 use super::transport::ConnectionLost;
 use super::wire::{self, Answer, ApiError, Target, text};
@@ -16,6 +17,7 @@ use super::{LocalAws, lock, sqs_api};
 
 /// A call that has been understood.
 enum Call {
+    Object(objects::ObjectCall),
     Dynamo(Result<Plan, Outcome>),
     Other(Value),
 }
@@ -28,7 +30,13 @@ impl LocalAws {
             let error = ApiError::client("UnknownOperationException", "no known X-Amz-Target");
             return Ok(wire::refuse(Service::DynamoDb, &error));
         };
-        let (call, resources) = understand(&target, request.body());
+        let (call, resources) = match objects::ObjectCall::read(&target, request) {
+            Some(call) => {
+                let resource = call.resource();
+                (Call::Object(call), vec![resource])
+            }
+            None => understand(&target, request.body()),
+        };
         let info = CallInfo {
             caller: target.caller,
             service: target.service,
@@ -105,6 +113,7 @@ impl LocalAws {
         let request = match call {
             Call::Dynamo(Err(outcome)) => return outcome,
             Call::Dynamo(Ok(plan)) => return self.serve_dynamo(plan),
+            Call::Object(call) => return lock(&self.inner.objects).serve(call),
             Call::Other(request) => request,
         };
         let refused = match fault {

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 
-use super::LocalAws;
+use super::{LocalAws, objects};
 
 /// DynamoDB takes bodies of at most 16 MB.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -27,9 +27,9 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub struct ConnectionLost;
 
 impl LocalAws {
-    /// True for a request that belongs here: it names a target in the AWS way.
+    /// True for a request that belongs here: it names a target in the AWS way, or is signed for S3.
     pub fn wants<B>(request: &Request<B>) -> bool {
-        request.headers().contains_key("x-amz-target")
+        request.headers().contains_key("x-amz-target") || objects::is_for_s3(request)
     }
 
     /// The TCP endpoint: every method and path, to be served alone or mounted as a fallback.

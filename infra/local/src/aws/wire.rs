@@ -6,6 +6,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::fault::Service;
+use super::objects;
 
 /// An error answer.
 #[derive(Debug, Clone)]
@@ -49,6 +50,13 @@ pub(crate) struct Target {
 impl Target {
     /// Reads target and caller from the headers.
     pub fn read(request: &Request<Bytes>) -> Option<Self> {
+        if let Some(operation) = objects::operation_of(request) {
+            return Some(Self {
+                service: Service::S3,
+                operation: operation.to_owned(),
+                caller: caller(request.headers()),
+            });
+        }
         let target = request.headers().get("x-amz-target")?.to_str().ok()?;
         let (prefix, operation) = target.split_once('.')?;
         let service = match prefix {
@@ -83,6 +91,7 @@ pub(crate) fn respond(status: u16, service: Service, body: Vec<u8>) -> Response<
     let kind = match service {
         Service::DynamoDb | Service::Streams | Service::Sqs => "application/x-amz-json-1.0",
         Service::Secrets | Service::EventBridge => "application/x-amz-json-1.1",
+        Service::S3 => "application/xml",
     };
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() =
@@ -95,8 +104,16 @@ pub(crate) fn respond(status: u16, service: Service, body: Vec<u8>) -> Response<
 
 /// The response of an error.
 pub(crate) fn refuse(service: Service, error: &ApiError) -> Response<Bytes> {
+    respond(error.status, service, error_body(service, error))
+}
+
+/// An error as the service writes it.
+pub(crate) fn error_body(service: Service, error: &ApiError) -> Vec<u8> {
+    if service == Service::S3 {
+        return objects::error_body(error);
+    }
     let body = json!({"__type": error.error_type, "message": error.message});
-    respond(error.status, service, body.to_string().into_bytes())
+    body.to_string().into_bytes()
 }
 
 /// A string member of a request.

@@ -43,6 +43,11 @@ impl Tick {
         Self((at.as_second() + TICK_S - 1).div_euclid(TICK_S))
     }
 
+    /// When it begins.
+    pub fn begins(self) -> Timestamp {
+        Timestamp::from_second(self.0 * TICK_S).unwrap_or(Timestamp::MAX)
+    }
+
     /// The next one.
     pub fn next(self) -> Self {
         Self(self.0 + 1)

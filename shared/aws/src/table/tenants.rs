@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::closing::Closing;
 use domain::ids::{AccountSid, KeySid, NumberOrderId, TenantId};
 use domain::money::Currency;
 use domain::plan::Override;
@@ -86,6 +87,8 @@ pub(crate) struct TenantItem {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     orders: Vec<NumberOrderId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    closing: Option<Closing>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     rotation: Option<Rotation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rotated_at: Option<Timestamp>,
@@ -130,6 +133,7 @@ impl TenantItem {
             idem: tenant.idempotency_hash,
             key_sid: tenant.api_key_sid,
             orders: tenant.open_orders,
+            closing: tenant.closing,
             rotation: tenant.rotation,
             rotated_at: tenant.rotated_at,
             next_at: tenant.next_action_at,
@@ -174,6 +178,7 @@ impl TenantItem {
             idempotency_hash: self.idem,
             api_key_sid: self.key_sid,
             open_orders: self.orders,
+            closing: self.closing,
             rotation: self.rotation,
             rotated_at: self.rotated_at,
             next_action_at: self.next_at,

@@ -1,3 +1,4 @@
+use jiff::ToSpan as _;
 use jiff::civil::date;
 
 use super::*;
@@ -29,6 +30,7 @@ struct Books {
     wallet: Wallet,
     sheets: Vec<DaySheet>,
     periods: Vec<PeriodSheet>,
+    ended_on: Option<Date>,
 }
 
 impl Books {
@@ -37,6 +39,7 @@ impl Books {
             wallet: Wallet::new(Currency::USD),
             sheets: Vec::new(),
             periods: Vec::new(),
+            ended_on: None,
         }
     }
 
@@ -55,7 +58,7 @@ impl Books {
             items: &[],
             rules: &|_| Some(&rules),
             calendar: &calendar,
-            in_service: &|_| true,
+            in_service: &|day| self.ended_on.is_none_or(|ended_on| day <= ended_on),
             numbers: &|_| 0,
             rate: &|_, _| None,
             approved: &|_, _| false,
@@ -103,6 +106,32 @@ fn a_day_is_booked_once_with_cost_charge_and_standing() {
     assert_eq!(booking.events.len(), 1);
     books.write(&decision);
     assert!(books.run(&day_total("2")).bookings.is_empty());
+}
+
+#[test]
+fn the_last_day_of_a_period_or_of_a_service_is_noted_although_nothing_is_booked() {
+    let noted = |ended_on: Option<Date>, through: Date, now: &str| {
+        let mut books = Books::new();
+        books.ended_on = ended_on;
+        books.wallet.completed_through = Some(through);
+        let days: Vec<Date> = through.series(1.day()).take(4).collect();
+        let idle = UsageRecord {
+            as_of: now.parse().ok(),
+            ..record(*days.last().unwrap(), "totalprice", "0", "usd")
+        };
+        let decision = books.run_on(&days, &[idle], now);
+        let wallet = decision.bookings.first().map(|booking| &booking.wallet);
+        wallet.and_then(|wallet| wallet.completed_through)
+    };
+    let (eighteenth, nineteenth) = (date(2026, 11, 18), date(2026, 11, 19));
+    let now = "2026-11-20T10:00:00Z";
+    assert_eq!(noted(None, eighteenth, now), None);
+    assert_eq!(noted(Some(nineteenth), eighteenth, now), Some(nineteenth));
+    assert_eq!(noted(Some(nineteenth), nineteenth, now), None);
+    assert_eq!(noted(Some(date(2026, 11, 20)), eighteenth, now), None);
+    let (before, last) = (date(2026, 11, 29), date(2026, 11, 30));
+    assert_eq!(noted(None, before, "2026-12-01T10:00:00Z"), Some(last));
+    assert_eq!(noted(None, last, "2026-12-02T10:00:00Z"), None);
 }
 
 #[test]

@@ -198,6 +198,39 @@ mod tests {
     }
 
     #[test]
+    fn increments_are_priced_by_the_minute_at_a_price_that_is_not_one() {
+        let by_second = Model::Unit {
+            unit_price: decimal("3"),
+            per: Measure::Usage,
+            increments: Some(Increments {
+                first_s: 1,
+                next_s: 1,
+            }),
+        };
+        let call = Quantities {
+            seconds: Decimal::from(120),
+            ..of("2", "0.028")
+        };
+        assert_eq!(text(&by_second, None, &call), "6");
+    }
+
+    #[test]
+    fn no_units_owe_no_flat_fee_and_free_usage_no_floor() {
+        let volume = Model::Volume {
+            tiers: vec![tier(None, "1", "5")],
+            per: Measure::Usage,
+        };
+        assert_eq!(text(&volume, None, &of("0", "0")), "0");
+        assert_eq!(text(&volume, None, &of("1", "0")), "6");
+        let unit = Model::Unit {
+            unit_price: decimal("1"),
+            per: Measure::Usage,
+            increments: None,
+        };
+        assert_eq!(text(&unit, Some("0.1"), &of("-2", "0")), "-2");
+    }
+
+    #[test]
     fn tiers_include_their_bound() {
         let tiers = vec![
             tier(Some(10), "1", "0"),

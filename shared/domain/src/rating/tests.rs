@@ -77,6 +77,47 @@ fn a_revision_up_down_and_to_zero_books_the_difference_only() {
 }
 
 #[test]
+fn another_observation_with_the_same_freshness_mark_is_booked_and_counts_the_revision() {
+    let plan = plan("1.3", &[], None);
+    let rules = rules(&plan);
+    let sheet = DaySheet::empty(date(2026, 3, 1));
+    let first = rate_day(&sheet, &usage(1, &[("sms-outbound", 790)]), &rules).unwrap();
+    assert_eq!(first.sheet.rev, 1);
+    let second = rate_day(&first.sheet, &usage(1, &[("sms-outbound", 1_000)]), &rules).unwrap();
+    assert_eq!(second.sheet.rev, 2);
+    let held = hold_day(&second.sheet, "price_missing").unwrap();
+    assert_eq!(
+        (held.sheet.rev, held.sheet.held.as_deref()),
+        (3, Some("price_missing"))
+    );
+    assert_eq!(hold_day(&held.sheet, "price_missing"), None);
+}
+
+#[test]
+fn a_line_keeps_its_charge_until_its_observation_changes_whatever_the_plan_says_now() {
+    let (cheap, dear) = (plan("1.3", &[], None), plan("2", &[], None));
+    let sheet = DaySheet::empty(date(2026, 3, 1));
+    let both = [("sms-outbound", 1_000), ("calls-outbound", 1_000)];
+    let booked = rate_day(&sheet, &usage(1, &both), &rules(&cheap)).unwrap();
+    let moved = [("sms-outbound", 1_000), ("calls-outbound", 2_000)];
+    let change = rate_day(&booked.sheet, &usage(2, &moved), &rules(&dear)).unwrap();
+    let kept = &change.sheet.lines[&key("sms-outbound")];
+    assert_eq!(to_text(kept.charge), "0.013");
+    assert_eq!(change.lines.len(), 1);
+}
+
+#[test]
+fn what_moves_a_period_is_the_difference_in_every_quantity() {
+    let quantities = |count: i64| Quantities {
+        count: Decimal::from(count),
+        usage: Decimal::from(2 * count),
+        cost: Decimal::from(3 * count),
+        seconds: Decimal::from(4 * count),
+    };
+    assert_eq!(difference(quantities(7), quantities(5)), quantities(2));
+}
+
+#[test]
 fn the_same_or_an_older_observation_changes_nothing() {
     let plan = plan("1.3", &[], None);
     let rules = rules(&plan);
