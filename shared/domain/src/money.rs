@@ -323,6 +323,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_missing_unit_goes_to_the_largest_remainder_not_to_the_largest_amount() {
+        let exact = [Decimal::new(104, 1), Decimal::new(15, 1)];
+        let shown = cut(Decimal::from(12), &exact, 0);
+        assert_eq!(shown, [Decimal::from(10), Decimal::from(2)]);
+    }
+
+    #[test]
     fn rounding_takes_the_midpoint_away_from_zero() {
         for (value, expected) in [
             ("0.5", "1"),
