@@ -48,6 +48,11 @@ def main(path, tenants):
     charge = sum(Decimal(row["charge"]) for row in result["margin"])
     charged = sum(Decimal(row["charged"]) for row in result["tenants"])
     check(charge == charged, f"margins hold {charge}, the ledgers {charged}")
+    rotation, closing = result["life"]["rotation"], result["life"]["closing"]
+    check(rotation["callbacks"] > 20 and rotation["refused"] == 0, f"callbacks were refused: {rotation}")
+    check(closing["lifecycle"] == "closed" and closing["numbers_rescued"] == 2, f"not closed as told: {closing}")
+    check(closing["live_calls_ended"] == 1 and closing["balance"] == "0", f"not closed as told: {closing}")
+    check(closing["files_archived"] > 0 and Decimal(closing["refunded"]) > 0, f"nothing was kept: {closing}")
     for key in ("suspended", "reactivated"):
         check(result[key], f"nobody was {key}")
     for key in ("counters", "cost"):

@@ -14,6 +14,7 @@ mod enforcement;
 mod life;
 mod money;
 mod oracle;
+mod permissions;
 mod provisioning_api;
 mod provisioning_faults;
 mod webhook_units;

@@ -23,10 +23,10 @@ use crate::extract::Caller;
 use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
-    acts, adopt, api_keys, assignments, auto_recharge, billing, closing, drift, explain, holds,
-    margin, numbers, operator_keys, operator_profile, overrides, plans, pulls, rates,
-    reconciliation, records, rotation, statements, subaccounts, tenants, test_traffic, variances,
-    verify, wallet_view, what_if,
+    acts, adopt, api_keys, assignments, auto_recharge, billing, closing, drift, erase, explain,
+    export, holds, margin, numbers, operator_keys, operator_profile, overrides, plans, pulls,
+    rates, reconciliation, records, rotation, statements, subaccounts, tenants, test_traffic,
+    variances, verify, wallet_view, what_if,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -192,6 +192,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/api-keys/{item}", delete(api_keys::revoke))
         .route("/close", post(closing::close))
         .route("/close/cancel", post(closing::cancel))
+        .route("/export", post(export::request).get(export::read))
+        .route("/erase", post(erase::erase))
         .route("/rotate-token", post(rotation::rotate))
         .route("/numbers", post(numbers::buy).get(numbers::list))
         .route("/available-numbers", get(numbers::available))

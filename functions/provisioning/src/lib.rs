@@ -44,6 +44,10 @@ mod adopt;
 
 mod test_traffic;
 
+mod export;
+
+mod erase;
+
 mod resume;
 
 mod holds;

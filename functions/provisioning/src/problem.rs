@@ -49,6 +49,7 @@ codes! {
     NOT_FOUND 404 "not_found" "There is no such endpoint.";
     TENANT_NOT_FOUND 404 "tenant_not_found" "There is no such tenant.";
     API_KEY_NOT_FOUND 404 "api_key_not_found" "The tenant has no such API key.";
+    EXPORT_NOT_FOUND 404 "export_not_found" "No export of the tenant was asked for.";
     SUBACCOUNT_NOT_FOUND 404 "subaccount_not_found" "The main account has no such subaccount.";
     NUMBER_NOT_FOUND 404 "number_not_found" "The account holds no such number.";
     OPERATOR_KEY_NOT_FOUND 404 "operator_key_not_found" "There is no such operator key.";
@@ -86,6 +87,7 @@ codes! {
     NUMBERS_REMAIN 409 "numbers_remain" "Numbers remain for which neither rescue nor release was asked; the detail names them.";
     SUBACCOUNT_OWNED 409 "subaccount_owned" "The subaccount is a tenant's already.";
     SUBACCOUNT_CLOSED 409 "subaccount_closed" "The subaccount is closed for good.";
+    TENANT_NOT_CLOSED 409 "tenant_not_closed" "Only a closed tenant's data can be erased.";
     NO_NUMBER 409 "no_number" "The tenant holds no number that a test could come from.";
     NOT_CLOSING 409 "not_closing" "The tenant is not being closed.";
     CLOSING_TOO_FAR 409 "closing_too_far" "Numbers have begun to leave: the closing cannot be taken back.";

@@ -19,7 +19,7 @@ use crate::problem::Failure;
 use crate::rotation::{self, Ended};
 use crate::saga::{Audience, Outcome, Saga};
 use crate::set_up::give_trial_credit;
-use crate::{closing, drift, undo};
+use crate::{closing, drift, export, undo};
 
 /// Goes on with one tenant; says what it did.
 pub async fn resume(
@@ -54,6 +54,9 @@ pub async fn resume(
     }
     if tenant.lifecycle == Lifecycle::Closing {
         return Box::pin(closing::go_on(app, caller, &tenant)).await;
+    }
+    if export::is_open(&tenant) {
+        return export::go_on(app, caller, &tenant).await;
     }
     if give_trial_credit(app, caller, &tenant).await? {
         return Ok("trial credit given");

@@ -166,7 +166,7 @@ pub async fn create(
     answer(&app, &mut saga, outcome).await
 }
 
-/// Accepts a tenant. An external id of one whose provisioning failed is free again.
+/// Accepts a tenant. An external id of one whose provisioning failed, or that was erased, is free again.
 pub(crate) async fn accepted(
     app: &App,
     acceptance: &mut Acceptance,
@@ -179,7 +179,10 @@ pub(crate) async fn accepted(
                 Some(owner) => app.store.tenant(&owner).await?,
                 None => None,
             };
-            let failed = owner.filter(|owner| owner.lifecycle == Lifecycle::ProvisioningFailed);
+            let gave_it_up = |owner: &Tenant| {
+                owner.lifecycle == Lifecycle::ProvisioningFailed || owner.erased_at.is_some()
+            };
+            let failed = owner.filter(gave_it_up);
             let Some(failed) = failed else {
                 return Err(error);
             };
@@ -313,6 +316,8 @@ pub(crate) fn acceptance(
         options: Options::default(),
         trial_credited_at: None,
         application_sid: None,
+        export: None,
+        erased_at: None,
         create_sent_at: None,
         failure: None,
         idempotency_hash: Some(request.key_hash.clone()),
@@ -391,7 +396,7 @@ pub async fn shown(app: &App, tenant: &Tenant, status: StatusCode) -> Answer {
     Ok(view::json(status, &view_of(app, tenant).await?))
 }
 
-async fn view_of(app: &App, tenant: &Tenant) -> Result<TenantView, Failure> {
+pub(crate) async fn view_of(app: &App, tenant: &Tenant) -> Result<TenantView, Failure> {
     let has_wallet = !matches!(
         tenant.lifecycle,
         Lifecycle::Provisioning | Lifecycle::ProvisioningFailed

@@ -25,6 +25,16 @@ impl Archive {
         format!("s3://{}/{key}", self.bucket)
     }
 
+    /// Deletes an object; one that is not there is deleted.
+    pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let delete = self.client.delete_object().bucket(&self.bucket).key(key);
+        delete
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::from_sdk("delete object", &error))
+    }
+
     /// Stores an object whole. Doing it twice is the same.
     pub async fn put(
         &self,

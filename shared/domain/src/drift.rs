@@ -11,8 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AccountSid, TenantId};
 use crate::tenant::{Lifecycle, Tenant, TwilioStatus};
 
-/// Findings that are kept one by one; of more only the number is.
-pub const FINDINGS_MAX: usize = 500;
+/// New findings of one comparison: each is told by an event, and a transaction has 100 parts. What is over is
+/// new again for the next comparison.
+const OPENED_MAX: usize = 60;
+/// Findings that are gone, likewise; what is over stands until the next comparison.
+const RESOLVED_MAX: usize = 30;
+/// Findings that are kept: a row holds 400 KB.
+const FINDINGS_MAX: usize = 500;
 
 /// What differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -195,21 +200,30 @@ pub struct Change {
 /// Holds what was found against what was known.
 pub fn change(known: &[Finding], found: Vec<Finding>) -> Change {
     let before: BTreeMap<_, _> = known.iter().map(|one| (one.key(), one.since)).collect();
-    let mut standing = found;
-    standing.truncate(FINDINGS_MAX);
-    let mut opened = Vec::new();
-    for one in &mut standing {
+    let seen: BTreeSet<(DriftKind, AccountSid)> = found
+        .iter()
+        .map(|one| (one.kind, one.account_sid.clone()))
+        .collect();
+    let (mut standing, mut opened) = (Vec::new(), Vec::new());
+    for mut one in found {
         match before.get(&one.key()) {
             Some(since) => one.since = *since,
-            None => opened.push(one.clone()),
+            None if opened.len() < OPENED_MAX && standing.len() < FINDINGS_MAX => {
+                opened.push(one.clone());
+            }
+            None => continue,
         }
+        standing.push(one);
     }
-    let now: BTreeSet<_> = standing.iter().map(Finding::key).collect();
-    let resolved = known.iter().filter(|one| !now.contains(&one.key()));
+    let gone = known
+        .iter()
+        .filter(|one| !seen.contains(&(one.kind, one.account_sid.clone())));
+    let mut resolved: Vec<Finding> = gone.cloned().collect();
+    standing.extend(resolved.split_off(resolved.len().min(RESOLVED_MAX)));
     Change {
-        resolved: resolved.cloned().collect(),
-        opened,
         standing,
+        opened,
+        resolved,
     }
 }
 
@@ -297,6 +311,25 @@ mod tests {
         assert_eq!(found.unowned, [sid('3')]);
         assert_eq!(found.findings.len(), 1);
         assert_eq!(found.findings[0].kind, DriftKind::Surplus);
+    }
+
+    #[test]
+    fn what_has_no_room_is_new_or_gone_at_the_next_comparison() {
+        let finding = |number: usize| Finding {
+            kind: DriftKind::Missing,
+            account_sid: AccountSid::parse(&format!("AC{number:032x}")).unwrap(),
+            tenant: None,
+            seen: String::new(),
+            expected: String::new(),
+            since: Timestamp::UNIX_EPOCH,
+        };
+        let all: Vec<Finding> = (0..100).map(finding).collect();
+        let first = change(&[], all.clone());
+        assert_eq!((first.opened.len(), first.standing.len()), (60, 60));
+        let second = change(&first.standing, all.clone());
+        assert_eq!((second.opened.len(), second.standing.len()), (40, 100));
+        let third = change(&all, Vec::new());
+        assert_eq!((third.resolved.len(), third.standing.len()), (30, 70));
     }
 
     #[test]

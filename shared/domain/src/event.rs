@@ -107,6 +107,15 @@ pub enum Fact {
         /// Where.
         account_sid: AccountSid,
     },
+    /// All that is kept about a tenant lies in the archive bucket.
+    #[serde(rename = "tenant.exported")]
+    TenantExported {
+        /// Where.
+        folder: String,
+    },
+    /// People's data of a closed tenant is forgotten.
+    #[serde(rename = "tenant.erased")]
+    TenantErased {},
     /// Closing cannot go on before a person has decided.
     #[serde(rename = "tenant.close_blocked")]
     TenantCloseBlocked {
@@ -386,6 +395,8 @@ impl Fact {
             Self::TenantCloseBlocked { .. } => "tenant.close_blocked",
             Self::TenantCloseCancelled {} => "tenant.close_cancelled",
             Self::TenantClosed { .. } => "tenant.closed",
+            Self::TenantExported { .. } => "tenant.exported",
+            Self::TenantErased {} => "tenant.erased",
             Self::DriftFound { .. } => "drift.found",
             Self::DriftResolved { .. } => "drift.resolved",
             Self::CredentialsRotated { .. } => "credentials.rotated",

@@ -65,6 +65,8 @@ pub mod suspension;
 
 pub mod drift;
 
+pub mod export;
+
 pub mod callback;
 
 pub mod event;

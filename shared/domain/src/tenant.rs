@@ -228,6 +228,10 @@ pub struct Tenant {
     pub options: crate::provisioning::Options,
     /// When its trial credit was given.
     pub trial_credited_at: Option<Timestamp>,
+    /// The export of its data that was asked for last.
+    pub export: Option<crate::export::Export>,
+    /// When people's data was erased.
+    pub erased_at: Option<Timestamp>,
     /// Its application, once it is made.
     pub application_sid: Option<crate::ids::ApplicationSid>,
     /// Provisioning: when a create was last sent to Twilio, whose outcome may be unknown.
@@ -405,6 +409,8 @@ pub(crate) mod tests {
             options: crate::provisioning::Options::default(),
             trial_credited_at: None,
             application_sid: None,
+            export: None,
+            erased_at: None,
             create_sent_at: None,
             failure: None,
             idempotency_hash: None,

@@ -348,3 +348,80 @@ async fn four_hours(world: &World, _: &(Tenant, String)) {
         world.pass(SignedDuration::from_mins(30)).await;
     }
 }
+
+fn objects(world: &World, part: &str) -> Vec<String> {
+    let objects = world.stack.aws.objects();
+    let keys = objects.keys().filter(|key| key.contains(part));
+    keys.cloned().collect()
+}
+
+#[tokio::test]
+async fn everything_about_a_tenant_is_exported_and_after_its_end_people_are_forgotten_and_money_is_not()
+ {
+    let (world, tenant, _) = tenant_with_a_number().await;
+    world.call(&tenant, 60).await;
+    world.pass(SignedDuration::from_mins(5)).await;
+    let why = json!({ "reason": "asked by the client" });
+    let export = path(&tenant, "/export");
+    assert_eq!(world.get(&export).await.code(), "export_not_found");
+    let asked = ask(&world, Method::POST, &export, &why).await;
+    assert_eq!(
+        (asked.status, asked.text("/state")),
+        (202, "pending".to_owned()),
+        "{asked:?}"
+    );
+    world.pass(SignedDuration::from_mins(10)).await;
+    let done = world.get(&export).await;
+    assert_eq!(done.text("/state"), "done", "{done:?}");
+    let exported = objects(&world, "/exports/");
+    for kind in ["tenant", "ledger", "numbers", "api-keys", "usage", "calls"] {
+        let found = exported
+            .iter()
+            .filter(|key| key.contains(&format!("/{kind}/")));
+        assert_eq!(found.count(), 1, "{kind}: {exported:?}");
+    }
+    let ledger = exported
+        .iter()
+        .find(|key| key.contains("/ledger/"))
+        .unwrap();
+    let ledger = world.stack.aws.objects()[ledger].clone();
+    let lines = String::from_utf8_lossy(&ledger).lines().count();
+    assert_eq!(lines, 3, "opening, top-up, usage");
+    assert_eq!(world.event_ids(&tenant.id, "tenant.exported").len(), 1);
+
+    let erase = path(&tenant, "/erase");
+    let goodbye = json!({ "reason": "asked by the client", "confirm": "Acme" });
+    let early = ask(&world, Method::POST, &erase, &goodbye).await;
+    assert_eq!(early.code(), "tenant_not_closed");
+    close(
+        &world,
+        &tenant,
+        json!({ "rescue_numbers": true, "settle_hours": 0 }),
+    )
+    .await;
+    days(&world, 2).await;
+    assert_eq!(world.show(&tenant).await.text("/lifecycle"), "closed");
+    assert!(!objects(&world, "/calls/").is_empty());
+    let unconfirmed = ask(&world, Method::POST, &erase, &why).await;
+    assert_eq!(unconfirmed.code(), "confirmation_missing");
+    let entries = world.get(&path(&tenant, "/ledger")).await.body;
+    let erased = ask(&world, Method::POST, &erase, &goodbye).await;
+    assert_eq!(
+        (erased.status, erased.text("/name")),
+        (200, "erased".to_owned()),
+        "{erased:?}"
+    );
+    assert_eq!(objects(&world, "/calls/"), Vec::<String>::new());
+    let row = world.show(&tenant).await.body.to_string();
+    assert!(!row.contains("Acme"), "{row}");
+    let keys = world
+        .get(&path(&tenant, "/api-keys"))
+        .await
+        .body
+        .to_string();
+    assert!(!keys.contains("Acme"), "{keys}");
+    assert_eq!(world.get(&path(&tenant, "/ledger")).await.body, entries);
+    assert_eq!(world.event_ids(&tenant.id, "tenant.erased").len(), 1);
+    let again = ask(&world, Method::POST, &erase, &goodbye).await;
+    assert_eq!(again.status, 200, "{again:?}");
+}

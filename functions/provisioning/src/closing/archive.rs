@@ -5,10 +5,9 @@
 
 use std::fmt::Write as _;
 
-use domain::closing::Closing;
 use domain::money;
 use domain::period::day_of;
-use domain::tenant::Tenant;
+use domain::tenant::{Lifecycle, Tenant};
 use domain::{Date, Decimal};
 use jiff::ToSpan as _;
 use serde_json::{Value, json};
@@ -19,19 +18,20 @@ use crate::numbers::account_of;
 use crate::problem::{Failure, internal};
 
 /// How far the archive reaches.
-pub(super) struct Archived {
-    pub(super) through: Date,
-    pub(super) is_whole: bool,
+pub(crate) struct Archived {
+    pub(crate) through: Date,
+    pub(crate) is_whole: bool,
 }
 
-/// Archives the month that comes next.
-pub(super) async fn archive(
+/// Writes the month that comes next into a folder.
+pub(crate) async fn archive_month(
     app: &App,
     tenant: &Tenant,
-    closing: &Closing,
+    folder: &str,
+    through: Option<Date>,
 ) -> Result<Archived, Failure> {
     let today = app.today();
-    let first = match closing.archived_through {
+    let first = match through {
         Some(through) => through.saturating_add(1.day()),
         None => day_of(tenant.created_at),
     };
@@ -42,19 +42,27 @@ pub(super) async fn archive(
         });
     }
     let last = first.last_of_month().min(today);
-    usage(app, tenant, first, last).await?;
-    items(app, tenant, first, last).await?;
+    usage(app, tenant, folder, (first, last)).await?;
+    if tenant.lifecycle != Lifecycle::Closed {
+        items(app, tenant, folder, (first, last)).await?;
+    }
     Ok(Archived {
         through: last,
         is_whole: last >= today,
     })
 }
 
-async fn put(
+/// Where a tenant's archive lies.
+pub(super) fn folder_of(tenant: &Tenant) -> String {
+    format!("tenants/{}", tenant.id)
+}
+
+/// Writes lines as a file of their kind; no lines are no file.
+pub(crate) async fn put_lines(
     app: &App,
-    tenant: &Tenant,
+    folder: &str,
     kind: &str,
-    month: Date,
+    name: &str,
     lines: &[Value],
 ) -> Result<(), Failure> {
     if lines.is_empty() {
@@ -64,8 +72,7 @@ async fn put(
     for line in lines {
         writeln!(body, "{line}").map_err(|error| internal(format!("archive: {error}")))?;
     }
-    let month = month.strftime("%Y-%m");
-    let key = format!("tenants/{}/{kind}/{month}.jsonl", tenant.id);
+    let key = format!("{folder}/{kind}/{name}.jsonl");
     app.archive
         .put(&key, "application/x-ndjson", body.into_bytes())
         .await?;
@@ -73,7 +80,12 @@ async fn put(
 }
 
 /// Lines as they were booked, cost and charge.
-async fn usage(app: &App, tenant: &Tenant, first: Date, last: Date) -> Result<(), Failure> {
+async fn usage(
+    app: &App,
+    tenant: &Tenant,
+    folder: &str,
+    (first, last): (Date, Date),
+) -> Result<(), Failure> {
     let sheets = app.store.day_sheets(&tenant.id, first, last).await?;
     let mut lines = Vec::new();
     for sheet in sheets {
@@ -89,10 +101,19 @@ async fn usage(app: &App, tenant: &Tenant, first: Date, last: Date) -> Result<()
             }));
         }
     }
-    put(app, tenant, "usage", first, &lines).await
+    put_lines(app, folder, "usage", &month_of(first), &lines).await
 }
 
-async fn items(app: &App, tenant: &Tenant, first: Date, last: Date) -> Result<(), Failure> {
+fn month_of(day: Date) -> String {
+    day.strftime("%Y-%m").to_string()
+}
+
+async fn items(
+    app: &App,
+    tenant: &Tenant,
+    folder: &str,
+    (first, last): (Date, Date),
+) -> Result<(), Failure> {
     let account_sid = account_of(tenant)?;
     let behind = last.saturating_add(1.day());
     let started = CallFilter {
@@ -105,7 +126,7 @@ async fn items(app: &App, tenant: &Tenant, first: Date, last: Date) -> Result<()
         async move { client.list_calls(&main.into(), account, filter).await }
     });
     let calls: Vec<Value> = calls.await?.iter().map(call).collect();
-    put(app, tenant, "calls", first, &calls).await?;
+    put_lines(app, folder, "calls", &month_of(first), &calls).await?;
     let sent = MessageFilter {
         sent_from: Some(TimeBound::Day(first)),
         sent_until: Some(TimeBound::Day(behind)),
@@ -116,7 +137,7 @@ async fn items(app: &App, tenant: &Tenant, first: Date, last: Date) -> Result<()
         async move { client.list_messages(&main.into(), account, filter).await }
     });
     let messages: Vec<Value> = messages.await?.iter().map(message).collect();
-    put(app, tenant, "messages", first, &messages).await
+    put_lines(app, folder, "messages", &month_of(first), &messages).await
 }
 
 fn amount(amount: Option<Decimal>) -> Option<String> {

@@ -218,9 +218,11 @@ async fn step(
         ClosingStep::Numbers => numbers(app, caller, tenant, closing).await,
         ClosingStep::Statement => statement(app, tenant, closing).await,
         ClosingStep::Wallet => wallet(app, caller, tenant, closing).await,
-        ClosingStep::Archive => archive::archive(app, tenant, closing)
-            .await
-            .map(|archived| {
+        ClosingStep::Archive => {
+            let folder = archive::folder_of(tenant);
+            let archived =
+                archive::archive_month(app, tenant, &folder, closing.archived_through).await;
+            archived.map(|archived| {
                 let step = if archived.is_whole {
                     ClosingStep::Subaccount
                 } else {
@@ -231,7 +233,8 @@ async fn step(
                     archived_through: Some(archived.through),
                     ..closing.clone()
                 })
-            }),
+            })
+        }
         ClosingStep::Subaccount => subaccount(app, caller, tenant, closing).await,
         ClosingStep::Secret => {
             let account_sid = account_of(tenant)?;

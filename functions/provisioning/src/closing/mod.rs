@@ -34,6 +34,7 @@ use crate::saga::later;
 use crate::tenants::{lost_race, shown};
 use crate::view;
 
+pub(crate) use archive::{archive_month, put_lines};
 pub use go_on::go_on;
 
 /// The subaccount's status is looked at again after this long, whatever becomes of the event.

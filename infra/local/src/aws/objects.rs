@@ -16,7 +16,13 @@ pub(crate) struct Objects(BTreeMap<String, Bytes>);
 /// A request about one object.
 pub(crate) struct ObjectCall {
     path: String,
-    body: Option<Bytes>,
+    act: Act,
+}
+
+enum Act {
+    Put(Bytes),
+    Get,
+    Delete,
 }
 
 /// Is the request signed for S3?
@@ -34,6 +40,7 @@ pub(crate) fn operation_of<B>(request: &Request<B>) -> Option<&'static str> {
     match *request.method() {
         Method::PUT => Some("PutObject"),
         Method::GET => Some("GetObject"),
+        Method::DELETE => Some("DeleteObject"),
         _ => None,
     }
 }
@@ -44,11 +51,12 @@ impl ObjectCall {
             return None;
         }
         let path = request.uri().path().trim_start_matches('/').to_owned();
-        let is_put = request.method() == Method::PUT;
-        Some(Self {
-            path,
-            body: is_put.then(|| request.body().clone()),
-        })
+        let act = match *request.method() {
+            Method::PUT => Act::Put(request.body().clone()),
+            Method::DELETE => Act::Delete,
+            _ => Act::Get,
+        };
+        Some(Self { path, act })
     }
 
     /// What it is about.
@@ -63,12 +71,17 @@ impl Objects {
     }
 
     pub(crate) fn serve(&mut self, call: ObjectCall) -> Outcome {
-        let found = match call.body {
-            Some(body) => {
+        let found = match call.act {
+            Act::Put(body) => {
                 self.0.insert(call.path, body);
                 Some(Bytes::new())
             }
-            None => self.0.get(&call.path).cloned(),
+            Act::Delete => {
+                // Deleting what is not there succeeds, as on S3.
+                self.0.remove(&call.path);
+                Some(Bytes::new())
+            }
+            Act::Get => self.0.get(&call.path).cloned(),
         };
         match found {
             Some(body) => Outcome {

@@ -84,6 +84,12 @@ impl Api {
         .await
     }
 
+    /// `GET` on the simulator's control endpoints.
+    pub async fn simulated(&self, path: &str) -> Result<Value, DemoError> {
+        let url = format!("{}/_sim{path}", self.base_url);
+        answer(self.http.request(Method::GET, url), path).await
+    }
+
     /// `GET` on Twilio's API below the main account, with its own credentials.
     pub async fn twilio(&self, path: &str) -> Result<Value, DemoError> {
         let (account_sid, auth_token) = &self.main;

@@ -5,6 +5,7 @@
 
 mod client;
 mod cost;
+mod life;
 mod print;
 mod progress;
 mod report;
@@ -57,14 +58,15 @@ pub async fn run(options: &Options) -> Result<bool, DemoError> {
     let api = Api::new(&stack)?;
     let outcome = scenario::play(options, &stack, &api).await?;
     let written = statements::write(options, &stack, &api, &outcome).await?;
-    let report = report::collect(options, &stack, &api, &outcome, written).await?;
+    let life = life::play(options.seed).await?;
+    let report = report::collect(options, &stack, &api, &outcome, written, life).await?;
     let mut out = std::io::stdout().lock();
     if options.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
         writeln!(out, "{}", print::text(&report, options))?;
     }
-    let reconciles = report.reconciliation.difference == "0";
+    let reconciles = report.reconciliation.difference == "0" && report.life.is_well();
     let is_terminal = out.is_terminal();
     if is_terminal && !options.once && !options.json {
         writeln!(out, "{}", print::invitation(&stack, &report))?;

@@ -90,13 +90,35 @@ pub(crate) fn text(report: &Report, options: &Options) -> String {
         cost.dollars_per_thousand_tenants_month, cost.load
     )
     .ok();
-    write!(
+    writeln!(
         out,
         "  ${} per 1,000 tenants and month for their secrets",
         cost.secrets_per_thousand_tenants_month
     )
     .ok();
+    out.push_str(&life(report));
     out
+}
+
+/// A tenant's life besides its traffic.
+fn life(report: &Report) -> String {
+    let (rotation, closing) = (&report.life.rotation, &report.life.closing);
+    format!(
+        "\nA tenant's life ({})\n  \
+         auth token {} while {} callbacks were sent: {} accepted, {} refused\n  \
+         {}: {} live call(s) ended, {} numbers rescued to the main account, {} paid back, balance {}, {} files archived",
+        closing.tenant_id,
+        rotation.state,
+        rotation.callbacks,
+        rotation.accepted,
+        rotation.refused,
+        closing.lifecycle,
+        closing.live_calls_ended,
+        closing.numbers_rescued,
+        closing.refunded,
+        closing.balance,
+        closing.files_archived,
+    )
 }
 
 /// What to try while the stack goes on serving.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::client::Api;
 use super::cost::{Cost, Counted, Units, cost};
+use super::life::Life;
 use super::scenario::{Outcome, text};
 use super::statements::Written;
 use super::{DemoError, Options, START};
@@ -26,6 +27,7 @@ pub(crate) struct Report {
     pub(crate) cost: Cost,
     pub(crate) suspended: Vec<Suspended>,
     pub(crate) reactivated: Vec<Reactivated>,
+    pub(crate) life: Life,
 }
 
 /// One tenant's month.
@@ -131,6 +133,7 @@ pub(crate) async fn collect(
     api: &Api,
     outcome: &Outcome,
     statements: Vec<Written>,
+    life: Life,
 ) -> Result<Report, DemoError> {
     let from = &START[..10];
     let to = stack.clock.now().to_string()[..10].to_owned();
@@ -153,6 +156,7 @@ pub(crate) async fn collect(
     debug_assert_eq!(tenants.len(), options.tenants as usize);
     let cost = cost(&counters.1);
     Ok(Report {
+        life,
         tenants,
         totals,
         reconciliation,

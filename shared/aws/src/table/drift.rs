@@ -13,8 +13,6 @@ use crate::{CommitError, Store, StoreError};
 
 /// Unowned subaccounts that are kept by SID (a main account has 1,000 subaccounts unless Twilio raises it).
 const UNOWNED_MAX: usize = 1_000;
-/// Events of one comparison: a transaction has 100 parts. What is over tells itself by the next comparison.
-const EVENTS_MAX: usize = 90;
 
 const DRIFT: &str = "DRIFT";
 
@@ -58,8 +56,7 @@ impl Store {
         }))
     }
 
-    /// Writes a report with its events; `report.ver` is the version that was read. What has no room among the
-    /// events is left out of the report too, so that the next comparison finds it anew.
+    /// Writes a report with its events; `report.ver` is the version that was read.
     pub async fn write_drift(
         &self,
         report: &DriftReport,
@@ -71,9 +68,6 @@ impl Store {
             ..report.clone()
         };
         next.unowned.truncate(UNOWNED_MAX);
-        let over = events.len().saturating_sub(EVENTS_MAX);
-        next.findings
-            .truncate(next.findings.len().saturating_sub(over));
         let item = DriftItem {
             pk: DRIFT.to_owned(),
             sk: "-".to_owned(),
@@ -93,7 +87,7 @@ impl Store {
             to_item(OPERATION, &item)?,
             &expect,
         );
-        for event in events.iter().take(EVENTS_MAX) {
+        for event in events {
             let item = outbox::item(event)?;
             transaction = transaction.put("outbox", &self.names().outbox, item, &Expect::Absent);
         }

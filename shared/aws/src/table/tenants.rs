@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::closing::Closing;
+use domain::export::Export;
 use domain::ids::{AccountSid, ApplicationSid, KeySid, NumberOrderId, TenantId};
 use domain::money::Currency;
 use domain::plan::Override;
@@ -85,6 +86,10 @@ pub(crate) struct TenantItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     app_sid: Option<ApplicationSid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    export: Option<Export>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     create_sent_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
@@ -143,6 +148,8 @@ impl TenantItem {
             opts: tenant.options,
             trial_at: tenant.trial_credited_at,
             app_sid: tenant.application_sid,
+            export: tenant.export,
+            erased_at: tenant.erased_at,
             create_sent_at: tenant.create_sent_at,
             failure: tenant.failure,
             idem: tenant.idempotency_hash,
@@ -191,6 +198,8 @@ impl TenantItem {
             options: self.opts,
             trial_credited_at: self.trial_at,
             application_sid: self.app_sid,
+            export: self.export,
+            erased_at: self.erased_at,
             create_sent_at: self.create_sent_at,
             failure: self.failure,
             idempotency_hash: self.idem,
