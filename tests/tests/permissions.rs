@@ -51,6 +51,9 @@ async fn a_life(world: &World) {
     let tenant = world.tenant("Acme", "5").await;
     world.use_today(&tenant, "sms-outbound-longcode", "1");
     world.pull(&tenant).await;
+    world
+        .simulate("/numbers", &json!({ "account_sid": tenant.account_sid }))
+        .await;
     let url = world.show(&tenant).await.text("/callback_urls/message");
     let message = json!({
         "account_sid": tenant.account_sid, "status_callback": url, "outcome": "delivered",
