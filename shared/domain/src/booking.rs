@@ -476,14 +476,14 @@ fn settle(
 /// What the booking charges for today and today's billing period.
 fn charges(observation: &Observation<'_>, changes: &[DayChange], sums: &PeriodChanges) -> Charges {
     let today = crate::period::day_of(observation.now);
-    let mut charges = Charges::none(today, &observation.calendar.period_of(today));
+    let mut sum = Charges::none(today, &observation.calendar.period_of(today));
     for change in changes {
-        charges.add(change.sheet.day, change.charge());
+        sum.add(change.sheet.day, change.charge());
     }
     for delta in &sums.lines {
-        charges.add(delta.day, delta.charge);
+        sum.add(delta.day, delta.charge);
     }
-    charges
+    sum
 }
 
 /// Alarms of today that were not told yet; the wallet remembers that they are.

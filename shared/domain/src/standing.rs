@@ -187,8 +187,8 @@ impl Standing {
             return (balance >= policy.resume_at)
                 .then(|| after(since, policy.minimum_hold_minutes));
         }
-        let (since, reminded) = self.arrears()?;
-        let reminder = policy.reminder_minutes.get(usize::from(reminded));
+        let (since, sent) = self.arrears()?;
+        let reminder = policy.reminder_minutes.get(usize::from(sent));
         let is_grace = matches!(self, Self::Grace { .. });
         let restrict = policy.restrict_after_minutes.filter(|_| is_grace);
         let others = reminder.copied().into_iter().chain(restrict);

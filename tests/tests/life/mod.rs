@@ -1,6 +1,10 @@
-//! A tenant's life between sign-up and goodbye: numbers, credentials, closing.
+//! A tenant's life between sign-up and goodbye: numbers, credentials, dunning and guards, closing.
 
 mod closing;
+mod dunning;
+mod exposure;
+mod guards;
 mod numbers;
 mod rotation;
 mod support;
+mod triggers;
