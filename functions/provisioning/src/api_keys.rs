@@ -15,9 +15,11 @@ use domain::ids::{AccountSid, KeySid, TenantId};
 use domain::tenant::{FRIENDLY_NAME_MAX, Tenant};
 use http::StatusCode;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use twilio::{CreatedKey, Key};
+use serde_json::{Value, json};
+use twilio::restricted_keys::Policy;
+use twilio::{CreatedKey, Key, SubaccountCredentials};
 
 use crate::app::{App, TRIES_MAX, audit};
 use crate::dunning::refuse_restricted;
@@ -38,12 +40,22 @@ const CREATES_MAX: u32 = 2;
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     purpose: String,
+    policy: Option<Permissions>,
+}
+
+/// What a restricted key may do, and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Permissions {
+    allow: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
 struct IssuedKeyView {
     sid: String,
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Value>,
     issued_at: Timestamp,
     revoked_at: Option<Timestamp>,
 }
@@ -55,6 +67,9 @@ pub fn key_name(name: &str, purpose: &str) -> String {
     let cut: String = name.chars().take(room).collect();
     format!("{}{suffix}", cut.trim_end())
 }
+
+/// A key just made, with its secret.
+type Made = (KeySid, SecretString);
 
 /// Makes and deletes keys of one tenant's subaccount.
 pub(crate) struct KeyMaker<'a> {
@@ -97,6 +112,66 @@ impl KeyMaker<'_> {
         Err(unknown.expect("the loop has met an unknown outcome").into())
     }
 
+    /// The subaccount's own credentials: restricted keys are made and deleted in its own name, for the main
+    /// account's would make one of the main account.
+    async fn own(&self) -> Result<SubaccountCredentials, StepError> {
+        let own = self.app.own_credentials(self.account_sid).await?;
+        own.ok_or_else(|| internal("a subaccount without its token").into())
+    }
+
+    async fn delete_restricted_orphans(&self, name: &str) -> Result<(), StepError> {
+        let own = self.own().await?;
+        let issued = self.app.store.issued_keys(self.tenant).await?;
+        let listed = self.app.twilio.list_iam_keys(&own).await?;
+        let listed = listed.into_iter().map(|key| Key {
+            sid: key.sid,
+            friendly_name: key.friendly_name.unwrap_or_default(),
+            date_created: key.date_created,
+        });
+        for orphan in orphans(listed.collect(), &issued, name) {
+            self.app.twilio.delete_iam_key(&own, &orphan).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates a restricted key. After an unknown outcome what may have been made is deleted.
+    async fn create_restricted(&self, name: &str, policy: &Policy) -> Result<Made, StepError> {
+        let own = self.own().await?;
+        let mut unknown = None;
+        for _ in 0..CREATES_MAX {
+            let created = self.app.twilio.create_restricted_key(&own, name, policy);
+            match created.await {
+                Ok(key) => return Ok((key.sid, key.secret)),
+                Err(error @ twilio::Error::UnknownOutcome { .. }) => {
+                    self.delete_restricted_orphans(name).await?;
+                    unknown = Some(error);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(unknown.expect("the loop has met an unknown outcome").into())
+    }
+
+    /// Makes a key of either kind, once orphans of its name are gone.
+    async fn make(&self, name: &str, policy: Option<&Policy>) -> Result<Made, StepError> {
+        if let Some(policy) = policy {
+            self.delete_restricted_orphans(name).await?;
+            return self.create_restricted(name, policy).await;
+        }
+        self.delete_orphans(name).await?;
+        let created = self.create(name).await?;
+        Ok((created.sid, created.secret))
+    }
+
+    /// Deletes a key of either kind; one that is gone is deleted.
+    async fn unmake(&self, key: &KeySid, is_restricted: bool) -> Result<(), StepError> {
+        if !is_restricted {
+            return self.delete(key).await;
+        }
+        let own = self.own().await?;
+        Ok(self.app.twilio.delete_iam_key(&own, key).await?)
+    }
+
     /// Deletes a key at Twilio; one that is gone is deleted.
     pub(crate) async fn delete(&self, key: &KeySid) -> Result<(), StepError> {
         let deleted = self.app.main.call(|main| {
@@ -130,12 +205,15 @@ pub async fn create(
     if !is_printable(&purpose, PURPOSE_MAX) || purpose.trim() != purpose {
         return Err(Code::PURPOSE_INVALID.into());
     }
+    let policy = value.policy.map(|policy| Policy::allow(policy.allow));
+    let policy = policy.transpose();
+    let policy = policy.map_err(|why| Code::POLICY_INVALID.because(why.to_string()))?;
     for _ in 0..TRIES_MAX {
         let tenant = in_service(&app, &id).await?;
         refuse_restricted(&app, &tenant).await?;
         // The claim: whoever claimed earlier and has not recorded its key cannot record it any more.
         match app.store.update_tenant(&tenant).await {
-            Ok(claimed) => match issue(&app, &caller, &claimed, &purpose).await? {
+            Ok(claimed) => match issue(&app, &caller, &claimed, &purpose, policy.as_ref()).await? {
                 Some(key) => return Ok(created(key)),
                 None => app.pause().await,
             },
@@ -159,6 +237,7 @@ async fn issue(
     caller: &Caller,
     tenant: &Tenant,
     purpose: &str,
+    policy: Option<&Policy>,
 ) -> Result<Option<ShownKey>, Failure> {
     let account_sid = tenant
         .account_sid
@@ -177,29 +256,29 @@ async fn issue(
         tenant: &tenant.id,
         account_sid,
     };
-    maker.delete_orphans(&name).await?;
-    let key = maker.create(&name).await?;
+    let (key_sid, secret) = maker.make(&name, policy).await?;
     let record = IssuedKey {
-        key_sid: key.sid.clone(),
+        key_sid: key_sid.clone(),
         name: name.clone(),
+        policy: policy.map(|policy| policy.permissions().to_vec()),
         issued_at: app.host.now(),
         revoked_at: None,
     };
     let audit = audit(caller, "api_key.issue", purpose);
     let shown = ShownKey {
-        key_sid: key.sid.clone(),
+        key_sid: key_sid.clone(),
         name,
-        secret: key.secret,
+        secret,
     };
     match app.store.record_key(tenant, tenant, &record, &audit).await {
         Ok(_) => Ok(Some(shown)),
         Err(error) if lost_race(&error) => {
             let issued = app.store.issued_keys(&tenant.id).await?;
-            if issued.iter().any(|issued| issued.key_sid == key.sid) {
+            if issued.iter().any(|issued| issued.key_sid == key_sid) {
                 // The record got there, its answer was lost.
                 return Ok(Some(shown));
             }
-            maker.delete(&key.sid).await?;
+            maker.unmake(&key_sid, policy.is_some()).await?;
             Ok(None)
         }
         Err(error) => Err(error.into()),
@@ -215,6 +294,7 @@ pub async fn list(State(app): State<Arc<App>>, TenantPath(id): TenantPath) -> An
         .map(|key| IssuedKeyView {
             sid: key.key_sid.into(),
             name: key.name,
+            policy: key.policy.map(|allow| json!({ "allow": allow })),
             issued_at: key.issued_at,
             revoked_at: key.revoked_at,
         })
@@ -246,7 +326,7 @@ pub async fn revoke(
             tenant: &tenant.id,
             account_sid,
         };
-        maker.delete(&key_sid).await?;
+        maker.unmake(&key_sid, key.policy.is_some()).await?;
         let revoked = IssuedKey {
             revoked_at: Some(app.host.now()),
             ..key
@@ -298,6 +378,7 @@ mod tests {
         let issued = |digit, revoked_at| IssuedKey {
             key_sid: sid(digit),
             name: "A - x".to_owned(),
+            policy: None,
             issued_at: Timestamp::UNIX_EPOCH,
             revoked_at,
         };

@@ -23,10 +23,10 @@ use crate::extract::Caller;
 use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
-    acts, api_keys, assignments, auto_recharge, billing, caps, closing, dunning, explain, exposure,
-    holds, margin, numbers, operator_keys, operator_profile, overrides, plans, pulls, rates,
-    reconciliation, records, rotation, statements, subaccounts, tenants, variances, verify,
-    wallet_view, what_if,
+    acts, adopt, api_keys, assignments, auto_recharge, billing, caps, closing, drift, dunning,
+    explain, exposure, holds, margin, numbers, operator_keys, operator_profile, overrides, plans,
+    pulls, rates, reconciliation, records, rotation, statements, subaccounts, tenants,
+    test_traffic, variances, verify, wallet_view, what_if,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -188,6 +188,9 @@ pub fn router(app: &Arc<App>) -> Router {
             "/auto-recharge/{item}/decline",
             post(auto_recharge::decline),
         )
+        .route("/test-call", post(test_traffic::call))
+        .route("/test-message", post(test_traffic::message))
+        .route("/suspensions", get(holds::suspensions))
         .route("/api-keys", post(api_keys::create).get(api_keys::list))
         .route("/api-keys/{item}", delete(api_keys::revoke))
         .route("/close", post(closing::close))
@@ -250,6 +253,9 @@ pub fn router(app: &Arc<App>) -> Router {
             "/v1/reconciliation/variances/{id}/accept",
             post(variances::accept),
         )
+        .route("/v1/drift", get(drift::read).post(drift::compare))
+        .route("/v1/subaccounts", get(adopt::list))
+        .route("/v1/subaccounts/adopt", post(adopt::adopt))
         .route("/v1/subaccounts/unowned", get(subaccounts::unowned))
         .route_layer(from_fn_with_state(Arc::clone(app), auth::require_key))
         .method_not_allowed_fallback(async || Failure::from(Code::METHOD_NOT_ALLOWED))

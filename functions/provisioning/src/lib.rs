@@ -32,6 +32,18 @@ mod saga;
 
 mod steps;
 
+mod options;
+
+mod set_up;
+
+mod undo;
+
+mod drift;
+
+mod adopt;
+
+mod test_traffic;
+
 mod resume;
 
 mod holds;

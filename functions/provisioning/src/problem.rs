@@ -49,6 +49,7 @@ codes! {
     NOT_FOUND 404 "not_found" "There is no such endpoint.";
     TENANT_NOT_FOUND 404 "tenant_not_found" "There is no such tenant.";
     API_KEY_NOT_FOUND 404 "api_key_not_found" "The tenant has no such API key.";
+    SUBACCOUNT_NOT_FOUND 404 "subaccount_not_found" "The main account has no such subaccount.";
     NUMBER_NOT_FOUND 404 "number_not_found" "The account holds no such number.";
     OPERATOR_KEY_NOT_FOUND 404 "operator_key_not_found" "There is no such operator key.";
     CALLBACKS_NOT_FOUND 404 "callbacks_not_found" "No callback of this resource is recorded.";
@@ -83,6 +84,9 @@ codes! {
     NUMBER_UNAVAILABLE 409 "number_unavailable" "No such number is to be had.";
     TRANSFER_REFUSED 409 "transfer_refused" "Twilio does not let the number go to that account.";
     NUMBERS_REMAIN 409 "numbers_remain" "Numbers remain for which neither rescue nor release was asked; the detail names them.";
+    SUBACCOUNT_OWNED 409 "subaccount_owned" "The subaccount is a tenant's already.";
+    SUBACCOUNT_CLOSED 409 "subaccount_closed" "The subaccount is closed for good.";
+    NO_NUMBER 409 "no_number" "The tenant holds no number that a test could come from.";
     NOT_CLOSING 409 "not_closing" "The tenant is not being closed.";
     CLOSING_TOO_FAR 409 "closing_too_far" "Numbers have begun to leave: the closing cannot be taken back.";
     TOO_MANY_ORDERS 409 "too_many_orders" "The tenant has 50 open orders on numbers.";
@@ -107,6 +111,11 @@ codes! {
     AMOUNT_INVALID 422 "amount_invalid" "The amount must be positive, in range, and no finer than the currency's minor unit.";
     LOT_INVALID 422 "lot_invalid" "A lot's priority or times make no sense.";
     CHARGEBACK_EXCEEDS_TOP_UP 422 "chargeback_exceeds_top_up" "No more can be charged back than was paid.";
+    TRIAL_INVALID 422 "trial_invalid" "A trial credit after the trial needs the trial's days; days are 1 to 366.";
+    HOLD_INVALID 422 "hold_invalid" "By hand, the holds operator, fraud and compliance are placed and lifted.";
+    DESTINATION_INVALID 422 "destination_invalid" "A test goes from a number to a number, both in E.164 form.";
+    POLICY_INVALID 422 "policy_invalid" "A restricted key needs a policy of 1 to 100 permissions.";
+    ADOPTION_INVALID 422 "adoption_invalid" "Name 1 to 50 subaccounts of the main account, or ask for all.";
     TRANSFER_INVALID 422 "transfer_invalid" "Money moves between two tenants of one currency.";
     RECHARGE_INVALID 422 "recharge_invalid" "The rule of auto-recharge could not be carried out, or has no bound.";
     REFERENCE_INVALID 422 "reference_invalid" "A reference has 1 to 64 visible ASCII characters.";
@@ -188,6 +197,11 @@ impl Failure {
             self.cause = cause;
         }
         self
+    }
+
+    /// Asking again would change nothing.
+    pub fn is_final(&self) -> bool {
+        self.problem.retry_after_s.is_none() && self.problem.status < 500
     }
 
     /// What the edge logs.

@@ -9,16 +9,17 @@ use std::sync::Arc;
 use aws::{ActKind, Command};
 use domain::ids::{AccountSid, TenantId};
 use domain::tenant::{Lifecycle, Tenant};
-use twilio::{Account, AccountStatus, IncomingNumberFilter, UsageQuery, UsageSpan};
+use twilio::{AccountStatus, UsageQuery, UsageSpan};
 
 use crate::app::{App, day_of};
-use crate::closing;
 use crate::extract::Caller;
 use crate::main_account::MainError;
-use crate::numbers::carry_out_all;
+use crate::numbers::{carry_out_all, held_by};
 use crate::problem::Failure;
 use crate::rotation::{self, Ended};
 use crate::saga::{Audience, Outcome, Saga};
+use crate::set_up::give_trial_credit;
+use crate::{closing, drift, undo};
 
 /// Goes on with one tenant; says what it did.
 pub async fn resume(
@@ -27,6 +28,11 @@ pub async fn resume(
     command: &Command,
 ) -> Result<&'static str, Failure> {
     if command.tenant_id == TenantId::nobody() {
+        if command.cause == aws::DRIFT {
+            return drift::check(app, caller)
+                .await
+                .map(|_| "compared with Twilio");
+        }
         let deadline = rotation::background_deadline(app);
         return match rotation::go_on_main(app, caller, deadline).await? {
             Ended::Rotated => Ok("main token rotated"),
@@ -43,8 +49,14 @@ pub async fn resume(
     if carry_out_all(app, caller, &tenant).await? > 0 && tenant.lifecycle != Lifecycle::Closing {
         return Ok("orders carried out");
     }
+    if tenant.lifecycle == Lifecycle::ProvisioningFailed {
+        return undo::undo(app, caller, &tenant).await;
+    }
     if tenant.lifecycle == Lifecycle::Closing {
         return Box::pin(closing::go_on(app, caller, &tenant)).await;
+    }
+    if give_trial_credit(app, caller, &tenant).await? {
+        return Ok("trial credit given");
     }
     match rotation::by_timer(app, caller, &tenant).await? {
         Ended::Rotated => return Ok("token rotated"),
@@ -52,7 +64,7 @@ pub async fn resume(
         Ended::Nothing => {}
     }
     match tenant.lifecycle {
-        Lifecycle::Active => clean_up(app, caller, &tenant).await,
+        Lifecycle::Active if !tenant.is_adopted() => clean_up(app, caller, &tenant).await,
         _ => Ok("nothing to do"),
     }
 }
@@ -95,47 +107,59 @@ async fn clean_up(
     });
     let mut outcome = "nothing to do";
     for account in surplus {
-        if is_spare(app, tenant, &account).await? {
-            close(app, &account.sid).await?;
-            tracing::warn!(tenant.id = %tenant.id, account.sid = %account.sid, "surplus subaccount closed");
-            outcome = "surplus closed";
-        } else {
-            tracing::error!(tenant.id = %tenant.id, account.sid = %account.sid, "surplus subaccount is in use");
-            outcome = "surplus in use";
-        }
+        outcome = close_surplus(app, tenant, &account.sid).await?;
     }
     Ok(outcome)
 }
 
+/// Closes a second subaccount of a tenant's name, if nothing is in it; else a person must look.
+pub(crate) async fn close_surplus(
+    app: &App,
+    tenant: &Tenant,
+    account_sid: &AccountSid,
+) -> Result<&'static str, Failure> {
+    if is_spare(app, tenant, account_sid).await? {
+        close(app, account_sid).await?;
+        tracing::warn!(tenant.id = %tenant.id, account.sid = %account_sid, "surplus subaccount closed");
+        Ok("surplus closed")
+    } else {
+        tracing::error!(tenant.id = %tenant.id, account.sid = %account_sid, "surplus subaccount is in use");
+        Ok("surplus in use")
+    }
+}
+
 /// Nobody owns it, it holds no number, and nothing was ever used in it.
-async fn is_spare(app: &App, tenant: &Tenant, account: &Account) -> Result<bool, Failure> {
-    let owner: Option<TenantId> = app.store.tenant_of_sid(&account.sid).await?;
-    if owner.is_some() {
+async fn is_spare(app: &App, tenant: &Tenant, account_sid: &AccountSid) -> Result<bool, Failure> {
+    let owner: Option<TenantId> = app.store.tenant_of_sid(account_sid).await?;
+    if owner.is_some() || !held_by(app, account_sid).await?.is_empty() {
         return Ok(false);
     }
-    let numbers = app.main.call(|main| {
-        let (client, sid) = (&app.twilio, &account.sid);
-        async move {
-            let all = IncomingNumberFilter::default();
-            client.list_incoming_numbers(&main.into(), sid, &all).await
-        }
-    });
-    if !numbers.await?.is_empty() {
-        return Ok(false);
-    }
+    is_unused(app, tenant, account_sid, |_| true).await
+}
+
+/// Nothing was ever used in a subaccount, as far as these categories say.
+pub(crate) async fn is_unused(
+    app: &App,
+    tenant: &Tenant,
+    account_sid: &AccountSid,
+    counts: impl Fn(&str) -> bool,
+) -> Result<bool, Failure> {
     let query = UsageQuery::of(UsageSpan::Total).between(day_of(tenant.created_at), app.today());
     let usage = app.main.call(|main| {
-        let (client, sid, query) = (&app.twilio, &account.sid, &query);
-        async move { client.list_usage(&main.into(), sid, query).await }
+        let (client, query) = (&app.twilio, &query);
+        async move { client.list_usage(&main.into(), account_sid, query).await }
     });
     let is_zero = |value: Option<domain::Decimal>| value.is_none_or(|value| value.is_zero());
-    Ok(usage
-        .await?
+    let usage = usage.await?;
+    let mut counting = usage
         .iter()
+        .filter(|record| counts(record.category.as_str()));
+    Ok(counting
         .all(|record| is_zero(record.count) && is_zero(record.usage) && is_zero(record.price)))
 }
 
-async fn close(app: &App, account_sid: &AccountSid) -> Result<(), MainError> {
+/// Closes a subaccount for good.
+pub(crate) async fn close(app: &App, account_sid: &AccountSid) -> Result<(), MainError> {
     let closed = app.main.call(|main| {
         let client = &app.twilio;
         async move {

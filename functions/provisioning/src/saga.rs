@@ -22,6 +22,7 @@ use crate::extract::Caller;
 use crate::lease;
 use crate::main_account::MainError;
 use crate::problem::{Code, Failure};
+use crate::undo::must_be_undone;
 
 /// A client waits 20 s at most: no step begins later than this after its request.
 pub const CLIENT_BUDGET: SignedDuration = SignedDuration::from_secs(15);
@@ -103,6 +104,14 @@ pub(crate) enum StepError {
     Twilio(#[from] twilio::Error),
     #[error("given up: {0}")]
     GiveUp(&'static str),
+    #[error("a part of it failed")]
+    Failed(Box<Failure>),
+}
+
+impl From<Failure> for StepError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
 }
 
 impl From<StoreError> for StepError {
@@ -127,6 +136,7 @@ impl From<StepError> for Failure {
             StepError::Secret(error) => error.into(),
             StepError::Twilio(error) => error.into(),
             StepError::GiveUp(code) => crate::problem::internal(code),
+            StepError::Failed(failure) => *failure,
         }
     }
 }
@@ -189,7 +199,7 @@ impl<'a> Saga<'a> {
             if self.app.host.now() >= self.deadline {
                 return self.stop(tenant, None).await;
             }
-            match self.step(&mut tenant).await {
+            match Box::pin(self.step(&mut tenant)).await {
                 Ok(Progress::Written(next)) => tenant = *next,
                 Ok(Progress::LookAgainAt(at)) => {
                     if !self.wait().await {
@@ -212,6 +222,8 @@ impl<'a> Saga<'a> {
             Step::Subaccount => self.find_or_create_subaccount(tenant).await,
             Step::Secret => self.store_secret(tenant).await,
             Step::ApiKey => self.issue_first_key(tenant).await,
+            Step::Application => self.make_application(tenant).await,
+            Step::Numbers => self.buy_numbers(tenant).await,
             Step::Activate | Step::Done => self.activate(tenant).await,
         }
     }
@@ -225,6 +237,11 @@ impl<'a> Saga<'a> {
             StepError::Commit(CommitError::Conflict { .. }) => Verdict::Reread,
             StepError::Commit(CommitError::Store(error)) => Verdict::Fail(error.into()),
             StepError::GiveUp(code) => Verdict::GiveUp(code),
+            // What asking again cannot mend ends it; the rest waits for the timer.
+            StepError::Failed(failure) if failure.is_final() => {
+                Verdict::GiveUp(failure.into_logged().code)
+            }
+            StepError::Failed(_) => Verdict::Later,
             StepError::Secret(SecretError::Store(error)) if error.is_retryable() => Verdict::Later,
             StepError::Secret(error) => Verdict::Fail(error.into()),
             StepError::Twilio(error) if error.code() == Some(ErrorCode::SUBACCOUNTS_EXHAUSTED) => {
@@ -281,14 +298,23 @@ impl<'a> Saga<'a> {
 
     /// Ends provisioning with a stable code; nothing takes it up again.
     async fn give_up(&self, tenant: &Tenant, code: &'static str) -> Result<Tenant, Failure> {
+        let now = self.app.host.now();
+        // What was made is taken back by the timer, which is set first.
+        let undo_at = must_be_undone(tenant).then_some(now);
+        if undo_at.is_some() {
+            self.app
+                .store
+                .set_act(ActKind::Provision, &tenant.id, now)
+                .await?;
+        }
         let mut next = Tenant {
             lifecycle: Lifecycle::ProvisioningFailed,
             failure: Some(code.to_owned()),
-            next_action_at: None,
+            next_action_at: undo_at,
             ..tenant.clone()
         };
         if let Some(lease) = &mut next.lease {
-            lease.until = self.app.host.now();
+            lease.until = now;
         }
         let fact = Fact::TenantProvisioningFailed {
             code: code.to_owned(),

@@ -14,7 +14,9 @@ use twilio::{Account, AccountFilter, AccountStatus};
 
 use crate::api_keys::{KeyMaker, key_name};
 use crate::app::audit;
+use crate::problem::Code;
 use crate::saga::{Audience, Progress, Saga, ShownKey, StepError};
+use crate::set_up::{sign_up_credit, trial_credit_due_at};
 
 /// The purpose of the key that provisioning issues.
 pub const FIRST_KEY: &str = "provisioning";
@@ -27,6 +29,9 @@ impl Saga<'_> {
         &mut self,
         tenant: &mut Tenant,
     ) -> Result<Progress, StepError> {
+        if let Some(account_sid) = tenant.options.adopt.clone() {
+            return self.bind_adopted(tenant, &account_sid).await;
+        }
         let found = self.list_by_name(&tenant.friendly_name).await?;
         let candidates: Vec<Candidate> = found
             .iter()
@@ -85,11 +90,28 @@ impl Saga<'_> {
         }
     }
 
+    /// Takes the subaccount that was there before us. It keeps its name.
+    async fn bind_adopted(
+        &mut self,
+        tenant: &Tenant,
+        account_sid: &AccountSid,
+    ) -> Result<Progress, StepError> {
+        let seen = self.app.main.call(|main| {
+            let client = &self.app.twilio;
+            async move { client.fetch_account(&main.into(), account_sid).await }
+        });
+        let account = seen.await?;
+        if account.status == AccountStatus::Closed {
+            return Err(StepError::GiveUp(Code::SUBACCOUNT_CLOSED.name));
+        }
+        self.bind(tenant, account).await
+    }
+
     async fn bind(&mut self, tenant: &Tenant, account: Account) -> Result<Progress, StepError> {
         let next = Tenant {
             account_sid: Some(account.sid.clone()),
             twilio_status: twilio_status(&account.status),
-            step: Step::Secret,
+            step: Step::Subaccount.next(&tenant.options),
             ..tenant.clone()
         };
         self.token = account
@@ -115,7 +137,7 @@ impl Saga<'_> {
             auth_token,
         };
         self.app.secrets.store_subaccount(&secret).await?;
-        self.advance(tenant, Step::ApiKey).await
+        self.advance(tenant, Step::Secret).await
     }
 
     async fn read_token(&self, account_sid: &AccountSid) -> Result<SecretString, StepError> {
@@ -145,17 +167,18 @@ impl Saga<'_> {
             }
         );
         if !wants_key {
-            return self.advance(tenant, Step::Activate).await;
+            return self.advance(tenant, Step::ApiKey).await;
         }
         let created = maker.create(&name).await?;
         let issued = IssuedKey {
             key_sid: created.sid.clone(),
             name: name.clone(),
+            policy: None,
             issued_at: self.app.host.now(),
             revoked_at: None,
         };
         let next = Tenant {
-            step: Step::Activate,
+            step: Step::ApiKey.next(&tenant.options),
             api_key_sid: Some(created.sid.clone()),
             ..tenant.clone()
         };
@@ -212,6 +235,21 @@ impl Saga<'_> {
         let reference = reference.ok_or(StepError::GiveUp("unknown_plan"))?;
         let plan = self.app.plan(reference).await?;
         let plan = plan.ok_or(StepError::GiveUp("unknown_plan"))?;
+        let credited = sign_up_credit(tenant, &wallet, &self.caller.actor, now)?;
+        let mut entries = vec![opening];
+        let cause = &self.caller.request_id;
+        let fact = Fact::TenantProvisioned { account_sid };
+        let mut events = vec![self.app.event(&tenant.id, tenant.ver + 1, cause, fact)];
+        let mut wallet = wallet;
+        if let Some(credited) = credited {
+            events.push(
+                self.app
+                    .event(&tenant.id, credited.entry.seq, cause, credited.fact),
+            );
+            entries.push(credited.entry);
+            wallet = credited.wallet;
+        }
+        let is_credited = entries.len() > 1;
         let wallet = wallet.settle(&plan.standing, Occasion::Other, now).wallet;
         let suspended = tenant.twilio_status != Some(TwilioStatus::Active);
         if suspended {
@@ -225,24 +263,29 @@ impl Saga<'_> {
             lifecycle: Lifecycle::Active,
             step: Step::Done,
             activated_at: tenant.activated_at.or(Some(now)),
+            trial_credited_at: is_credited.then_some(now),
             create_sent_at: None,
             next_action_at: suspended.then_some(now),
             ..tenant.clone()
         };
+        if let Some(at) = trial_credit_due_at(&next) {
+            self.app
+                .store
+                .set_act(ActKind::Provision, &tenant.id, at)
+                .await?;
+            next.next_action_at = next.next_action_at.or(Some(at));
+        }
         if let Some(lease) = &mut next.lease {
             lease.until = now;
         }
-        let fact = Fact::TenantProvisioned { account_sid };
         let activation = Activation {
             before: tenant.clone(),
             tenant: next,
             idempotency: self.idempotency_of(tenant).await?,
-            opening,
+            entries,
             wallet,
             audit: audit(self.caller, "tenant.activate", "provisioning"),
-            event: self
-                .app
-                .event(&tenant.id, tenant.ver + 1, &self.caller.request_id, fact),
+            events,
         };
         let tenant = self.app.store.activate_tenant(&activation).await?;
         Ok(Progress::Written(Box::new(tenant)))
@@ -257,9 +300,10 @@ impl Saga<'_> {
         }
     }
 
-    async fn advance(&self, tenant: &Tenant, step: Step) -> Result<Progress, StepError> {
+    /// A step is done: the row names the next one that was asked for.
+    pub(crate) async fn advance(&self, tenant: &Tenant, done: Step) -> Result<Progress, StepError> {
         let next = Tenant {
-            step,
+            step: done.next(&tenant.options),
             ..tenant.clone()
         };
         let tenant = self.app.store.update_tenant(&next).await?;
@@ -267,14 +311,14 @@ impl Saga<'_> {
     }
 }
 
-fn bound(tenant: &Tenant) -> Result<AccountSid, StepError> {
+pub(crate) fn bound(tenant: &Tenant) -> Result<AccountSid, StepError> {
     tenant
         .account_sid
         .clone()
         .ok_or(StepError::GiveUp("subaccount_not_bound"))
 }
 
-fn twilio_status(status: &AccountStatus) -> Option<TwilioStatus> {
+pub(crate) fn twilio_status(status: &AccountStatus) -> Option<TwilioStatus> {
     match status {
         AccountStatus::Active => Some(TwilioStatus::Active),
         AccountStatus::Suspended => Some(TwilioStatus::Suspended),

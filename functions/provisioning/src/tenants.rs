@@ -9,7 +9,7 @@ use axum::response::Response;
 use domain::event::Fact;
 use domain::ids::{PlanId, TenantId};
 use domain::plan::{PlanRef, PricePlan};
-use domain::provisioning::Step;
+use domain::provisioning::{Answering, NumberWish, Options, Step};
 use domain::tenant::{
     BillingProfile, Lease, Lifecycle, PlanAssignment, Tenant, check_external_id, check_name,
     friendly_name,
@@ -23,6 +23,7 @@ use crate::app::{App, TRIES_MAX, audit, day_of};
 use crate::billing::{BillingChange, TaxIdChange};
 use crate::extract::{Caller, IdempotencyKey, JsonBody, Params, TenantPath, page_limit};
 use crate::lease::LEASE;
+use crate::options::{Trial, options};
 use crate::problem::{Answer, Code, Failure};
 use crate::saga::{Audience, Outcome, Saga, later};
 use crate::view::{self, TenantView};
@@ -40,7 +41,12 @@ pub struct NewTenant {
     plan_id: Option<String>,
     plan_version: Option<u32>,
     external_id: Option<String>,
+    currency: Option<String>,
     issue_api_key: Option<bool>,
+    trial_credit: Option<Trial>,
+    application: Option<Answering>,
+    #[serde(default)]
+    numbers: Vec<NumberWish>,
     time_zone: Option<String>,
     billing_day: Option<i8>,
     tax_rate: Option<String>,
@@ -50,6 +56,27 @@ pub struct NewTenant {
 }
 
 impl NewTenant {
+    /// A tenant of this name and nothing else.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            plan_id: None,
+            plan_version: None,
+            external_id: None,
+            currency: None,
+            issue_api_key: None,
+            trial_credit: None,
+            application: None,
+            numbers: Vec::new(),
+            time_zone: None,
+            billing_day: None,
+            tax_rate: None,
+            tax_exempt: None,
+            tax_id: None,
+            bill_to: None,
+        }
+    }
+
     /// How it is billed: what the sign-up says, else the plan's defaults.
     fn billing(&self, plan: &PricePlan) -> Result<BillingProfile, Failure> {
         let change = BillingChange {
@@ -100,6 +127,19 @@ pub async fn create(
     }
     let plan = chosen_plan(&app, plan_id, value.plan_version).await?;
     let billing = value.billing(&plan)?;
+    if value
+        .currency
+        .as_deref()
+        .is_some_and(|currency| currency != plan.currency.code())
+    {
+        return Err(Code::CURRENCY_MISMATCH.because("the plan has another currency"));
+    }
+    let options = options(
+        value.trial_credit.as_ref(),
+        value.application.as_ref(),
+        &value.numbers,
+        plan.currency,
+    )?;
     let audience = Audience::Client {
         idempotency: request.clone(),
         wants_key,
@@ -107,7 +147,8 @@ pub async fn create(
     let mut saga = Saga::new(&app, &caller, audience);
     let mut acceptance = acceptance(&app, &caller, &request, saga.owner(), &value, &plan);
     acceptance.tenant.billing = billing;
-    let tenant = match app.store.accept_tenant(&acceptance).await {
+    acceptance.tenant.options = options;
+    let tenant = match accepted(&app, &mut acceptance).await {
         Ok(tenant) => tenant,
         Err(error) if error.is_conflict_on("IDEM") => {
             let earlier = app.store.idempotency(&request.key_hash).await?;
@@ -123,6 +164,30 @@ pub async fn create(
     };
     let outcome = saga.run(tenant).await?;
     answer(&app, &mut saga, outcome).await
+}
+
+/// Accepts a tenant. An external id of one whose provisioning failed is free again.
+pub(crate) async fn accepted(
+    app: &App,
+    acceptance: &mut Acceptance,
+) -> Result<Tenant, CommitError> {
+    match app.store.accept_tenant(acceptance).await {
+        Err(error) if error.is_conflict_on("X") => {
+            let external_id = acceptance.tenant.external_id.as_deref().unwrap_or_default();
+            let owner = app.store.tenant_of_external_id(external_id).await?;
+            let owner = match owner {
+                Some(owner) => app.store.tenant(&owner).await?,
+                None => None,
+            };
+            let failed = owner.filter(|owner| owner.lifecycle == Lifecycle::ProvisioningFailed);
+            let Some(failed) = failed else {
+                return Err(error);
+            };
+            acceptance.external_id_of = Some(failed.id);
+            app.store.accept_tenant(acceptance).await
+        }
+        outcome => outcome,
+    }
 }
 
 /// The same idempotency key again: shows what became of it, or goes on where an earlier run stopped.
@@ -212,7 +277,7 @@ pub async fn chosen_plan(
     plan.ok_or(Code::UNKNOWN_PLAN.into())
 }
 
-fn acceptance(
+pub(crate) fn acceptance(
     app: &App,
     caller: &Caller,
     request: &Idempotency,
@@ -245,6 +310,9 @@ fn acceptance(
             fence: 1,
         }),
         step: Step::Subaccount,
+        options: Options::default(),
+        trial_credited_at: None,
+        application_sid: None,
         create_sent_at: None,
         failure: None,
         idempotency_hash: Some(request.key_hash.clone()),
@@ -268,6 +336,7 @@ fn acceptance(
         tenant,
         idempotency: request.clone(),
         resume_at: until,
+        external_id_of: None,
         audit: audit(caller, "tenant.accept", "requested"),
         event: app.event(&id, 1, &caller.request_id, fact),
     }

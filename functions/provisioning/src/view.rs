@@ -7,7 +7,7 @@ use domain::dunning::Exemption;
 use domain::ids::TenantId;
 use domain::money;
 use domain::plan::{Override, PlanRef};
-use domain::provisioning::Step;
+use domain::provisioning::{Step, TrialMoment};
 use domain::tenant::{Lifecycle, Tenant, TwilioStatus};
 use domain::wallet::Wallet;
 use http::StatusCode;
@@ -50,6 +50,10 @@ pub struct TenantView {
     #[serde(skip_serializing_if = "Option::is_none")]
     closing: Option<ClosingView>,
     api_key_sid: Option<String>,
+    application_sid: Option<String>,
+    is_adopted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial_credit: Option<TrialView>,
     created_at: Timestamp,
     callback_urls: CallbackUrls,
     /// Only in the answer of the request that made it.
@@ -115,6 +119,15 @@ pub struct KeyView {
     sid: String,
     name: String,
     secret: String,
+}
+
+/// Money to try with.
+#[derive(Debug, Serialize)]
+struct TrialView {
+    amount: String,
+    when: TrialMoment,
+    due_at: Option<Timestamp>,
+    given_at: Option<Timestamp>,
 }
 
 /// How far a closing is.
@@ -222,6 +235,14 @@ impl TenantView {
             failure: tenant.failure.clone(),
             closing: tenant.closing.as_ref().map(ClosingView::from),
             api_key_sid: tenant.api_key_sid.clone().map(String::from),
+            application_sid: tenant.application_sid.clone().map(String::from),
+            is_adopted: tenant.is_adopted(),
+            trial_credit: tenant.options.trial_credit.map(|credit| TrialView {
+                amount: money::to_text(credit.amount),
+                when: credit.when,
+                due_at: tenant.activated_at.map(|at| credit.due_at(at)),
+                given_at: tenant.trial_credited_at,
+            }),
             created_at: tenant.created_at,
             callback_urls: callback_urls(tenant, public_base_url),
             api_key: None,
@@ -267,8 +288,10 @@ fn steps(tenant: &Tenant) -> Vec<StepView> {
     let failed = tenant.lifecycle == Lifecycle::ProvisioningFailed;
     let shown = Step::ALL.into_iter().map(|step| StepView {
         name: step.name(),
-        state: if step < tenant.step {
+        state: if step < tenant.step && step.is_wanted(&tenant.options) {
             "done"
+        } else if !step.is_wanted(&tenant.options) {
+            "skipped"
         } else if failed && step == tenant.step {
             "failed"
         } else {

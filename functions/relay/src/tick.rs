@@ -24,6 +24,11 @@ const SWEEP_OLDER_S: i64 = 120;
 /// Events of one partition that one sweep sends.
 const SWEEP_ROWS_MAX: usize = 100;
 
+/// Ticks of one hour.
+const HOUR_TICKS: i64 = 12;
+/// The tick of each hour on which all subaccounts are compared with all rows.
+const DRIFT_TICK: i64 = 11;
+
 /// Empty ticks after which the cursor is moved all the same: so many a new instance looks through again.
 const BEHIND_MAX: i64 = 6;
 
@@ -121,6 +126,13 @@ impl Function {
                 })
                 .collect();
             self.queues.send(*queue, &commands).await?;
+        }
+        if tick.0.rem_euclid(HOUR_TICKS) == DRIFT_TICK {
+            let comparison = Command {
+                tenant_id: TenantId::nobody(),
+                cause: aws::DRIFT.to_owned(),
+            };
+            self.queues.send(Queue::Provision, &[comparison]).await?;
         }
         if tick.0.rem_euclid(SWEEP_EVERY) == 0 {
             let partition = (tick.0 / SWEEP_EVERY).rem_euclid(i64::from(OUTBOX_PARTITIONS));

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use aws::Silence;
 use domain::event::{EVENT_VERSION, Event, Fact};
 use domain::ids::{AccountSid, CallSid, EventId};
 use domain::suspension::{Enforcement, decide_enforcement};
@@ -160,11 +161,32 @@ impl Function {
             self.store
                 .enforce_again_at(&leased.id, self.host.now())
                 .await?;
+            self.prove(request, leased, ended, false).await?;
             self.release(leased).await?;
             tracing::warn!(tenant.id = %leased.id, calls.ended = ended.len(), error_type = "calls_left", "the timer goes on");
             return Ok(true);
         }
+        if status == TwilioStatus::Suspended {
+            self.prove(request, leased, ended, true).await?;
+        }
         self.record(request, leased, status, ended).await
+    }
+
+    /// Keeps what this run ended, and whether the tenant is silent now.
+    async fn prove(
+        &self,
+        request: &Request,
+        leased: &Tenant,
+        ended: &BTreeSet<CallSid>,
+        is_silent: bool,
+    ) -> Result<(), SuspendError> {
+        let silence = Silence {
+            at: self.host.now(),
+            run: request.id.clone(),
+            is_silent,
+            calls: ended.iter().cloned().collect(),
+        };
+        Ok(self.store.record_silence(&leased.id, &silence).await?)
     }
 
     /// Gives our lease back; one that someone else took meanwhile is theirs.

@@ -46,6 +46,9 @@ pub const REPULL: &str = "repull";
 /// Cause of a look at statements that a person asked for: it does not wait until a period has settled.
 pub const REQUESTED: &str = "requested";
 
+/// Cause of the hourly comparison of all subaccounts with all rows; the tenant is the one of all zeros.
+pub const DRIFT: &str = "drift";
+
 /// A command about one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {

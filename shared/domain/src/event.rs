@@ -87,6 +87,27 @@ pub enum Fact {
     /// Twilio was seen to have the subaccount active again.
     #[serde(rename = "tenant.reactivated")]
     TenantReactivated {},
+    /// Twilio has something that our rows do not say, found by the hourly comparison. Where no tenant is
+    /// concerned, the event's tenant is the one of all zeros.
+    #[serde(rename = "drift.found")]
+    DriftFound {
+        /// Stable name of the kind.
+        kind: &'static str,
+        /// Where.
+        account_sid: AccountSid,
+        /// What Twilio has.
+        seen: String,
+        /// What our row says.
+        expected: String,
+    },
+    /// It agrees again.
+    #[serde(rename = "drift.resolved")]
+    DriftResolved {
+        /// Stable name of the kind.
+        kind: &'static str,
+        /// Where.
+        account_sid: AccountSid,
+    },
     /// Closing cannot go on before a person has decided.
     #[serde(rename = "tenant.close_blocked")]
     TenantCloseBlocked {
@@ -460,6 +481,8 @@ impl Fact {
             Self::TenantCloseBlocked { .. } => "tenant.close_blocked",
             Self::TenantCloseCancelled {} => "tenant.close_cancelled",
             Self::TenantClosed { .. } => "tenant.closed",
+            Self::DriftFound { .. } => "drift.found",
+            Self::DriftResolved { .. } => "drift.resolved",
             Self::CredentialsRotated { .. } => "credentials.rotated",
             Self::NumberBought { .. } => "number.bought",
             Self::NumberTransferred { .. } => "number.transferred",

@@ -69,6 +69,8 @@ pub mod closing;
 
 pub mod suspension;
 
+pub mod drift;
+
 pub mod callback;
 
 pub mod event;

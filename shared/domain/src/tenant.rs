@@ -65,6 +65,9 @@ pub enum Hold {
 }
 
 impl Hold {
+    /// Holds that a person places and lifts by hand.
+    pub const BY_HAND: [Self; 3] = [Self::Operator, Self::Fraud, Self::Compliance];
+
     /// Its name in the API.
     pub fn name(self) -> &'static str {
         match self {
@@ -221,6 +224,12 @@ pub struct Tenant {
     pub lease: Option<Lease>,
     /// Provisioning: the step that comes next.
     pub step: crate::provisioning::Step,
+    /// What its sign-up asked for besides.
+    pub options: crate::provisioning::Options,
+    /// When its trial credit was given.
+    pub trial_credited_at: Option<Timestamp>,
+    /// Its application, once it is made.
+    pub application_sid: Option<crate::ids::ApplicationSid>,
     /// Provisioning: when a create was last sent to Twilio, whose outcome may be unknown.
     pub create_sent_at: Option<Timestamp>,
     /// Provisioning: the stable code of the failure that ended it.
@@ -282,6 +291,11 @@ impl Tenant {
         let began = self.activated_at.map(period::day_of);
         let ended = self.ended_at().map(period::day_of);
         began.is_some_and(|began| began <= day) && ended.is_none_or(|ended| day <= ended)
+    }
+
+    /// Was its subaccount there before us? Then it keeps its name, and only a closing ever closes it.
+    pub fn is_adopted(&self) -> bool {
+        self.options.adopt.is_some()
     }
 
     /// When its service ended: its last statement reaches up to here.
@@ -358,10 +372,55 @@ pub fn is_unprintable(character: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// A tenant in service, without a subaccount.
+    pub(crate) fn tenant() -> Tenant {
+        Tenant {
+            id: id(),
+            ver: 1,
+            name: "Acme".into(),
+            friendly_name: friendly_name(&id(), "Acme"),
+            external_id: None,
+            currency: Currency::USD,
+            plans: Vec::new(),
+            overrides: Vec::new(),
+            billing: BillingProfile {
+                time_zone: "UTC".into(),
+                billing_day: 1,
+                tax_rate: Decimal::ZERO,
+                tax_exempt: false,
+                tax_id: None,
+                bill_to: Vec::new(),
+            },
+            lifecycle: Lifecycle::Active,
+            holds: BTreeMap::new(),
+            twilio_status: None,
+            account_sid: None,
+            lease: None,
+            step: crate::provisioning::Step::Done,
+            options: crate::provisioning::Options::default(),
+            trial_credited_at: None,
+            application_sid: None,
+            create_sent_at: None,
+            failure: None,
+            idempotency_hash: None,
+            api_key_sid: None,
+            open_orders: Vec::new(),
+            closing: None,
+            rotation: None,
+            rotated_at: None,
+            next_action_at: None,
+            audit_seq: 0,
+            audit_head: String::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+            activated_at: None,
+            closed_at: None,
+        }
+    }
 
     fn id() -> TenantId {
         TenantId::from_ulid(ulid::Ulid::from_parts(1, 1))

@@ -480,7 +480,11 @@ async fn revoke_keys(
         tenant: &tenant.id,
         account_sid,
     };
-    maker.delete(&key.key_sid).await?;
+    // A restricted key could be deleted in the subaccount's own name only, and a suspended one cannot act; the
+    // key cannot either, and it ends with the subaccount.
+    if key.policy.is_none() {
+        maker.delete(&key.key_sid).await?;
+    }
     let revoked = IssuedKey {
         revoked_at: Some(app.host.now()),
         ..key

@@ -440,7 +440,11 @@ pub(crate) fn as_found(
 }
 
 /// The end of a tenant's calls is announced to us unless the caller wants it elsewhere.
-fn with_our_callback(mut urls: NumberUrls, app: &App, tenant: Option<&TenantId>) -> NumberUrls {
+pub(crate) fn with_our_callback(
+    mut urls: NumberUrls,
+    app: &App,
+    tenant: Option<&TenantId>,
+) -> NumberUrls {
     if let Some(tenant) = tenant {
         let ours = view::callback_url(&app.public_base_url, tenant, "calls");
         urls.status_callback.get_or_insert(ours);

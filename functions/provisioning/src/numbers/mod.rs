@@ -15,6 +15,7 @@ use axum::Extension;
 use axum::extract::State;
 use domain::ids::{AccountSid, PhoneNumberSid, TenantId};
 use domain::numbers::{NumberRecord, NumberUrls};
+use domain::provisioning::NumberWish;
 use domain::tenant::Tenant;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -30,7 +31,7 @@ use crate::problem::{Answer, Code, Failure, internal};
 use crate::tenants::in_service;
 use crate::view;
 
-pub(crate) use ask::as_found;
+pub(crate) use ask::{as_found, with_our_callback};
 pub use ask::{buy, release, transfer};
 pub use main_numbers::{list as list_main, transfer as transfer_main};
 pub(crate) use order::{Ask, carry_out, carry_out_all, order_id, place};
@@ -224,7 +225,37 @@ pub struct Search {
     limit: Option<usize>,
 }
 
+impl From<&NumberWish> for Search {
+    fn from(wish: &NumberWish) -> Self {
+        Self {
+            country: wish.country.clone(),
+            number_type: wish.number_type.clone(),
+            area_code: wish.area_code,
+            contains: wish.contains.clone(),
+            locality: None,
+            region: None,
+            sms: wish.sms,
+            voice: wish.voice,
+            mms: None,
+            without_address: Some(true),
+            limit: None,
+        }
+    }
+}
+
 impl Search {
+    /// Refuses a search that Twilio could not carry out.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        self.country()?;
+        self.number_type()?;
+        Ok(())
+    }
+
+    fn country(&self) -> Result<CountryCode, Failure> {
+        CountryCode::parse(&self.country)
+            .map_err(|_| Code::NUMBER_INVALID.because("country must be an ISO 3166-1 code"))
+    }
+
     fn number_type(&self) -> Result<AvailableType, Failure> {
         match self.number_type.as_deref().unwrap_or("local") {
             "local" => Ok(AvailableType::Local),
@@ -245,9 +276,7 @@ pub(crate) async fn for_sale(
     account_sid: &AccountSid,
     search: &Search,
 ) -> Result<Vec<AvailableNumber>, Failure> {
-    let country = CountryCode::parse(&search.country);
-    let country =
-        country.map_err(|_| Code::NUMBER_INVALID.because("country must be an ISO 3166-1 code"))?;
+    let country = search.country()?;
     let number_type = search.number_type()?;
     let limit = page_limit(search.limit, FOUND, FOUND_MAX)?;
     let filter = AvailableNumberFilter {

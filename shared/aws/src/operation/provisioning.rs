@@ -1,6 +1,7 @@
 //! Provisioning's transactions: accept, bind the SID, activate, fail; and its lease.
 
 use domain::event::Event;
+use domain::ids::TenantId;
 use domain::ledger::Entry;
 use domain::tenant::Tenant;
 use domain::wallet::Wallet;
@@ -25,6 +26,8 @@ pub struct Acceptance {
     pub idempotency: Idempotency,
     /// When the work is taken up again if nobody finishes it.
     pub resume_at: Timestamp,
+    /// The tenant whose provisioning failed, from which the external id is taken over.
+    pub external_id_of: Option<TenantId>,
     /// The audit row.
     pub audit: AuditDraft,
     /// `tenant.requested`.
@@ -40,14 +43,14 @@ pub struct Activation {
     pub tenant: Tenant,
     /// The request's idempotency key, if its hash is known here; it becomes done.
     pub idempotency: Option<Idempotency>,
-    /// The opening entry.
-    pub opening: Entry,
+    /// The opening entry, and what was booked behind it.
+    pub entries: Vec<Entry>,
     /// The wallet behind it; its head is set here.
     pub wallet: Wallet,
     /// The audit row.
     pub audit: AuditDraft,
-    /// `tenant.provisioned`.
-    pub event: Event,
+    /// `tenant.provisioned`, and what else happened.
+    pub events: Vec<Event>,
 }
 
 impl Store {
@@ -89,12 +92,12 @@ impl Store {
             );
         if let Some(external_id) = &tenant.external_id {
             let owner = OwnerItem::of_external_id(external_id, &tenant.id);
-            transaction = transaction.put(
-                "X",
-                &names.tenants,
-                to_item(OPERATION, &owner)?,
-                &Expect::Absent,
-            );
+            let expect = match &acceptance.external_id_of {
+                Some(former) => Expect::AbsentOrText("tenant", former.as_str().to_owned()),
+                None => Expect::Absent,
+            };
+            let item = to_item(OPERATION, &owner)?;
+            transaction = transaction.put("X", &names.tenants, item, &expect);
         }
         transaction.commit(OPERATION).await?;
         Ok(tenant)
@@ -146,7 +149,13 @@ impl Store {
     pub async fn activate_tenant(&self, activation: &Activation) -> Result<Tenant, CommitError> {
         const OPERATION: &str = "activate tenant";
         let names = self.names();
-        let (entry, head) = EntryItem::chained(&activation.tenant.id, &activation.opening, "")?;
+        let mut head = String::new();
+        let mut entries = Vec::new();
+        for entry in &activation.entries {
+            let (item, next) = EntryItem::chained(&activation.tenant.id, entry, &head)?;
+            entries.push(item);
+            head = next;
+        }
         let wallet = Wallet {
             head,
             rev: 1,
@@ -162,23 +171,19 @@ impl Store {
                 &Expect::Absent,
             )
             .put(
-                "E",
-                &names.ledger,
-                to_item(OPERATION, &entry)?,
-                &Expect::Absent,
-            )
-            .put(
                 "daily",
                 &names.due,
                 daily_item(&next.id)?,
                 &Expect::Anything,
-            )
-            .put(
-                "outbox",
-                &names.outbox,
-                outbox::item(&activation.event)?,
-                &Expect::Absent,
             );
+        for entry in &entries {
+            let item = to_item(OPERATION, entry)?;
+            transaction = transaction.put("E", &names.ledger, item, &Expect::Absent);
+        }
+        for event in &activation.events {
+            let item = outbox::item(event)?;
+            transaction = transaction.put("outbox", &names.outbox, item, &Expect::Absent);
+        }
         if let Some(idempotency) = &activation.idempotency {
             let done = Idempotency {
                 state: IdempotencyState::Done,

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use domain::closing::Closing;
-use domain::ids::{AccountSid, KeySid, NumberOrderId, TenantId};
+use domain::ids::{AccountSid, ApplicationSid, KeySid, NumberOrderId, TenantId};
 use domain::money::Currency;
 use domain::plan::Override;
-use domain::provisioning::Step;
+use domain::provisioning::{Options, Step};
 use domain::rotation::Rotation;
 use domain::tenant::{
     BillingProfile, Hold, HoldRecord, Lease, Lifecycle, PlanAssignment, Tenant, TwilioStatus,
@@ -45,6 +45,8 @@ pub struct IssuedKey {
     pub key_sid: KeySid,
     /// Its FriendlyName in Twilio.
     pub name: String,
+    /// What it may do; none is a standard key, which may do everything in its subaccount.
+    pub policy: Option<Vec<String>>,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// When it was deleted at Twilio; the row stays, so that the audit can name it.
@@ -76,6 +78,12 @@ pub(crate) struct TenantItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lease: Option<Lease>,
     step: Step,
+    #[serde(default, skip_serializing_if = "is_default")]
+    opts: Options,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trial_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    app_sid: Option<ApplicationSid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     create_sent_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,6 +113,10 @@ pub(crate) struct TenantItem {
     lk: String,
 }
 
+fn is_default(options: &Options) -> bool {
+    *options == Options::default()
+}
+
 impl TenantItem {
     pub(crate) fn new(tenant: &Tenant) -> Self {
         let tenant = tenant.clone();
@@ -128,6 +140,9 @@ impl TenantItem {
             sid: tenant.account_sid,
             lease: tenant.lease,
             step: tenant.step,
+            opts: tenant.options,
+            trial_at: tenant.trial_credited_at,
+            app_sid: tenant.application_sid,
             create_sent_at: tenant.create_sent_at,
             failure: tenant.failure,
             idem: tenant.idempotency_hash,
@@ -173,6 +188,9 @@ impl TenantItem {
             account_sid: self.sid,
             lease: self.lease,
             step: self.step,
+            options: self.opts,
+            trial_credited_at: self.trial_at,
+            application_sid: self.app_sid,
             create_sent_at: self.create_sent_at,
             failure: self.failure,
             idempotency_hash: self.idem,
@@ -226,6 +244,8 @@ pub(crate) struct KeyItem {
     sk: String,
     v: u32,
     name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy: Option<Vec<String>>,
     at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revoked_at: Option<Timestamp>,
@@ -238,6 +258,7 @@ impl KeyItem {
             sk: format!("K#{}", issued.key_sid),
             v: SCHEMA,
             name: issued.name.clone(),
+            policy: issued.policy.clone(),
             at: issued.issued_at,
             revoked_at: issued.revoked_at,
         }
@@ -406,6 +427,7 @@ impl Store {
                 Ok(IssuedKey {
                     key_sid,
                     name: item.name,
+                    policy: item.policy,
                     issued_at: item.at,
                     revoked_at: item.revoked_at,
                 })
