@@ -322,7 +322,7 @@ impl Function {
                 timer_at: issue
                     .change
                     .as_ref()
-                    .and_then(|change| change.timer_at(policy, run.now)),
+                    .and_then(|change| change.timer_at(run.now)),
                 audit: None,
             };
             match self.store.issue_statement(tenant_id, &write).await {

@@ -22,6 +22,7 @@ use twilio::restricted_keys::Policy;
 use twilio::{CreatedKey, Key, SubaccountCredentials};
 
 use crate::app::{App, TRIES_MAX, audit};
+use crate::dunning::refuse_restricted;
 use crate::extract::{Caller, Item, JsonBody, TenantPath, is_printable};
 use crate::main_account::MainError;
 use crate::problem::{Answer, Code, Failure, internal};
@@ -209,6 +210,7 @@ pub async fn create(
     let policy = policy.map_err(|why| Code::POLICY_INVALID.because(why.to_string()))?;
     for _ in 0..TRIES_MAX {
         let tenant = in_service(&app, &id).await?;
+        refuse_restricted(&app, &tenant).await?;
         // The claim: whoever claimed earlier and has not recorded its key cannot record it any more.
         match app.store.update_tenant(&tenant).await {
             Ok(claimed) => match issue(&app, &caller, &claimed, &purpose, policy.as_ref()).await? {

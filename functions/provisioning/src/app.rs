@@ -23,10 +23,10 @@ use crate::extract::Caller;
 use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
-    acts, adopt, api_keys, assignments, auto_recharge, billing, closing, drift, erase, explain,
-    export, holds, margin, numbers, operator_keys, operator_profile, overrides, plans, pulls,
-    rates, reconciliation, records, rotation, statements, subaccounts, tenants, test_traffic,
-    variances, verify, wallet_view, what_if,
+    acts, adopt, api_keys, assignments, auto_recharge, billing, caps, closing, drift, dunning,
+    erase, explain, export, exposure, holds, margin, numbers, operator_keys, operator_profile,
+    overrides, plans, pulls, rates, reconciliation, records, rotation, statements, subaccounts,
+    tenants, test_traffic, variances, verify, wallet_view, what_if,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -168,6 +168,9 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/overrides", post(overrides::create).get(overrides::list))
         .route("/overrides/{item}/end", post(overrides::end))
         .route("/billing", patch(billing::change))
+        .route("/dunning", patch(dunning::change))
+        .route("/caps", get(caps::read).put(caps::replace))
+        .route("/exposure", get(exposure::read))
         .route("/wallet", get(wallet_view::read))
         .route("/top-ups", post(acts::top_up))
         .route("/credits", post(acts::credit))

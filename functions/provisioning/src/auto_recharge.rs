@@ -170,7 +170,7 @@ async fn write(
         .collect();
     let audit = audit(caller, act, reason);
     app.store
-        .write_wallet_rule(tenant, &wallet, &events, &audit)
+        .write_wallet_rule(tenant, &wallet, &events, &audit, None)
         .await
 }
 

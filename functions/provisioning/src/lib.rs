@@ -58,6 +58,14 @@ mod acts;
 
 mod auto_recharge;
 
+mod dunning;
+
+mod caps;
+
+mod exposure;
+
+mod triggers;
+
 mod wallet_view;
 
 mod api_keys;

@@ -258,7 +258,7 @@ fn booked(entry: &Entry, wallet: &Wallet) -> Value {
     json!({
         "entry": EntryView::from(entry),
         "balance": money::to_text(wallet.balance()),
-        "standing": StandingView::from(wallet.standing),
+        "standing": StandingView::from(wallet),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use domain::money::Currency;
 use domain::numbers::NumberUrls;
+use domain::plan::PricePlan;
 use domain::provisioning::{
     Answering, NUMBERS_MAX, NumberWish, Options, TRIAL_DAYS_MAX, TrialCredit, TrialMoment,
 };
@@ -26,7 +27,7 @@ pub fn options(
     trial: Option<&Trial>,
     application: Option<&Answering>,
     numbers: &[NumberWish],
-    currency: Currency,
+    plan: &PricePlan,
 ) -> Result<Options, Failure> {
     if numbers.len() > NUMBERS_MAX {
         return Err(Code::NUMBER_INVALID.because(format!("at most {NUMBERS_MAX} numbers")));
@@ -43,13 +44,20 @@ pub fn options(
         })?;
     }
     Ok(Options {
+        usage_triggers: watches(plan),
         adopt: None,
         trial_credit: trial
-            .map(|trial| trial_credit(trial, currency))
+            .map(|trial| trial_credit(trial, plan.currency))
             .transpose()?,
         application: application.cloned(),
         numbers: numbers.to_vec(),
     })
+}
+
+/// Does a plan have Twilio watch what it takes?
+pub fn watches(plan: &PricePlan) -> bool {
+    let triggers = &plan.guards.triggers;
+    triggers.day.is_some() || triggers.month.is_some()
 }
 
 fn trial_credit(trial: &Trial, currency: Currency) -> Result<TrialCredit, Failure> {

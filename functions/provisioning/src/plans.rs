@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use domain::Decimal;
+use domain::guards::GuardPolicy;
 use domain::ids::PlanId;
 use domain::money::{self, Currency, parse_decimal};
 use domain::plan::{
@@ -48,6 +49,8 @@ pub struct NewPlan {
     #[serde(default)]
     standing: StandingPolicy,
     #[serde(default)]
+    guards: GuardPolicy,
+    #[serde(default)]
     defaults: TenantDefaults,
 }
 
@@ -76,6 +79,7 @@ struct PlanView {
     payment: Payment,
     due_days: u16,
     standing: StandingPolicy,
+    guards: GuardPolicy,
     defaults: TenantDefaults,
 }
 
@@ -92,6 +96,7 @@ impl From<&PricePlan> for PlanView {
             payment: plan.payment,
             due_days: plan.due_days,
             standing: plan.standing.clone(),
+            guards: plan.guards.clone(),
             defaults: plan.defaults.clone(),
         }
     }
@@ -160,6 +165,7 @@ pub fn parse(value: &NewPlan, id: PlanId) -> Result<PricePlan, Failure> {
         payment: value.payment,
         due_days: value.due_days,
         standing: value.standing.clone(),
+        guards: value.guards.clone(),
         defaults: value.defaults.clone(),
     };
     plan.check().map_err(|error| match error {

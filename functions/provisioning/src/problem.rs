@@ -93,6 +93,7 @@ codes! {
     CLOSING_TOO_FAR 409 "closing_too_far" "Numbers have begun to leave: the closing cannot be taken back.";
     TOO_MANY_ORDERS 409 "too_many_orders" "The tenant has 50 open orders on numbers.";
     CONFIRMATION_MISSING 409 "confirmation_missing" "This cannot be undone: type back what the detail names.";
+    TENANT_RESTRICTED 409 "tenant_restricted" "The tenant is in arrears: it gets no new numbers and keys before it has paid.";
     RATE_RECORDED 409 "rate_recorded" "Another rate is recorded for one of these days, and rates never change.";
     BODY_TOO_LARGE 413 "body_too_large" "The body is longer than 64 KiB.";
     CONTENT_TYPE_UNSUPPORTED 415 "content_type_unsupported" "The body must be application/json.";
@@ -122,6 +123,8 @@ codes! {
     REFERENCE_INVALID 422 "reference_invalid" "A reference has 1 to 64 visible ASCII characters.";
     REASON_INVALID 422 "reason_invalid" "A reason has 1 to 200 printable characters.";
     PURPOSE_INVALID 422 "purpose_invalid" "A purpose has 1 to 32 printable characters.";
+    DUNNING_INVALID 422 "dunning_invalid" "The exemption or the time makes no sense.";
+    CAPS_INVALID 422 "caps_invalid" "The spend caps make no sense.";
     CLOSING_INVALID 422 "closing_invalid" "The closing's settle window makes no sense.";
     NUMBER_INVALID 422 "number_invalid" "The number, search or destination makes no sense.";
     URL_INVALID 422 "url_invalid" "A callback URL is http or https, printable, and at most 2,048 bytes.";

@@ -22,6 +22,7 @@ use crate::extract::Caller;
 use crate::lease;
 use crate::main_account::MainError;
 use crate::problem::{Code, Failure};
+use crate::triggers::install_triggers;
 use crate::undo::must_be_undone;
 
 /// A client waits 20 s at most: no step begins later than this after its request.
@@ -199,7 +200,7 @@ impl<'a> Saga<'a> {
             if self.app.host.now() >= self.deadline {
                 return self.stop(tenant, None).await;
             }
-            match self.step(&mut tenant).await {
+            match Box::pin(self.step(&mut tenant)).await {
                 Ok(Progress::Written(next)) => tenant = *next,
                 Ok(Progress::LookAgainAt(at)) => {
                     if !self.wait().await {
@@ -222,6 +223,10 @@ impl<'a> Saga<'a> {
             Step::Subaccount => self.find_or_create_subaccount(tenant).await,
             Step::Secret => self.store_secret(tenant).await,
             Step::ApiKey => self.issue_first_key(tenant).await,
+            Step::UsageTriggers => {
+                install_triggers(self.app, tenant).await?;
+                self.advance(tenant, Step::UsageTriggers).await
+            }
             Step::Application => self.make_application(tenant).await,
             Step::Numbers => self.buy_numbers(tenant).await,
             Step::Activate | Step::Done => self.activate(tenant).await,

@@ -23,7 +23,7 @@ use crate::app::{App, TRIES_MAX, audit, day_of};
 use crate::billing::{BillingChange, TaxIdChange};
 use crate::extract::{Caller, IdempotencyKey, JsonBody, Params, TenantPath, page_limit};
 use crate::lease::LEASE;
-use crate::options::{Trial, options};
+use crate::options::{Trial, options, watches};
 use crate::problem::{Answer, Code, Failure};
 use crate::saga::{Audience, Outcome, Saga, later};
 use crate::view::{self, TenantView};
@@ -138,7 +138,7 @@ pub async fn create(
         value.trial_credit.as_ref(),
         value.application.as_ref(),
         &value.numbers,
-        plan.currency,
+        &plan,
     )?;
     let audience = Audience::Client {
         idempotency: request.clone(),
@@ -313,7 +313,10 @@ pub(crate) fn acceptance(
             fence: 1,
         }),
         step: Step::Subaccount,
-        options: Options::default(),
+        options: Options {
+            usage_triggers: watches(plan),
+            ..Options::default()
+        },
         trial_credited_at: None,
         application_sid: None,
         export: None,

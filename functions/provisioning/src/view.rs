@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use domain::closing::{Closing, ClosingStep, Remainder};
+use domain::dunning::Exemption;
 use domain::ids::TenantId;
 use domain::money;
 use domain::plan::{Override, PlanRef};
 use domain::provisioning::{Step, TrialMoment};
-use domain::standing::Standing;
 use domain::tenant::{Lifecycle, Tenant, TwilioStatus};
 use domain::wallet::Wallet;
 use http::StatusCode;
@@ -40,6 +40,7 @@ pub struct TenantView {
     billing: Value,
     holds: Vec<HoldView>,
     standing: Option<StandingView>,
+    dunning: Option<DunningView>,
     balance: Option<String>,
     charged: Option<String>,
     cost: Option<String>,
@@ -88,6 +89,14 @@ struct HoldView {
 pub struct StandingView {
     state: &'static str,
     since: Option<Timestamp>,
+    next_action_at: Option<Timestamp>,
+}
+
+/// What a person decided on a tenant's suspension.
+#[derive(Debug, Serialize)]
+struct DunningView {
+    exemption: Option<&'static str>,
+    hold_off_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize)]
@@ -172,15 +181,21 @@ impl From<&PlanRef> for PlanView {
     }
 }
 
-impl From<Standing> for StandingView {
-    fn from(standing: Standing) -> Self {
-        let since = match standing {
-            Standing::Grace { since } | Standing::Unpaid { since } => Some(since),
-            Standing::Good | Standing::Low => None,
-        };
+impl From<&Wallet> for StandingView {
+    fn from(wallet: &Wallet) -> Self {
         Self {
-            state: standing.name(),
-            since,
+            state: wallet.standing.name(),
+            since: wallet.standing.since(),
+            next_action_at: wallet.dunning.next_action_at,
+        }
+    }
+}
+
+impl From<&Wallet> for DunningView {
+    fn from(wallet: &Wallet) -> Self {
+        Self {
+            exemption: wallet.dunning.exemption.map(Exemption::name),
+            hold_off_until: wallet.dunning.hold_off_until,
         }
     }
 }
@@ -210,7 +225,8 @@ impl TenantView {
             overrides: tenant.overrides.iter().map(own_rule).collect(),
             billing: serde_json::json!(tenant.billing),
             holds: holds(tenant),
-            standing: wallet.map(|wallet| wallet.standing.into()),
+            standing: wallet.map(StandingView::from),
+            dunning: wallet.map(DunningView::from),
             balance: amount(Wallet::balance),
             charged: amount(Wallet::charged),
             cost: amount(Wallet::cost),

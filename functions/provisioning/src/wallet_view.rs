@@ -33,7 +33,7 @@ pub async fn read(State(app): State<Arc<App>>, TenantPath(id): TenantPath) -> An
         "overdraft": money::to_text(wallet.funds.overdraft()),
         "lots": wallet.funds.lots().iter().map(lot).collect::<Vec<_>>(),
         "accounts": accounts,
-        "standing": StandingView::from(wallet.standing),
+        "standing": StandingView::from(&wallet),
         "entries": wallet.seq,
         "completed_through": wallet.completed_through,
         "auto_recharge": auto_recharge::shown(&wallet.recharge),

@@ -1,10 +1,11 @@
-//! The `unpaid` hold: placed and lifted here only, under the version of the standing it was decided upon.
+//! The holds that follow from the wallet, `unpaid` and `spend_cap`: placed and lifted here only, under the version
+//! of the standing they were decided upon.
 
 use aws::{AuditDraft, HoldWrite};
 use domain::Timestamp;
 use domain::event::{EVENT_VERSION, Event, Fact};
 use domain::ids::EventId;
-use domain::suspension::{HoldChange, decide_unpaid};
+use domain::suspension::{HoldChange, OF_WALLET, decide_hold};
 use domain::tenant::{Hold, HoldRecord, Lifecycle, Tenant};
 use jiff::SignedDuration;
 
@@ -16,8 +17,15 @@ const TRIES_MAX: u32 = 5;
 pub(crate) const LOOK_AGAIN_S: i64 = 120;
 
 impl Function {
-    /// Makes the `unpaid` hold follow the standing.
-    pub(crate) async fn settle_hold(&self, request: &Request) -> Result<(), SuspendError> {
+    /// Makes the holds follow the wallet.
+    pub(crate) async fn settle_holds(&self, request: &Request) -> Result<(), SuspendError> {
+        for hold in OF_WALLET {
+            self.settle_hold(request, hold).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_hold(&self, request: &Request, hold: Hold) -> Result<(), SuspendError> {
         for _ in 0..TRIES_MAX {
             let Some(tenant) = self.store.tenant(&request.tenant_id).await? else {
                 return Ok(());
@@ -25,16 +33,12 @@ impl Function {
             let Some(wallet) = self.store.wallet(&request.tenant_id).await? else {
                 return Ok(());
             };
-            let change = decide_unpaid(&tenant, wallet.standing);
+            let change = decide_hold(&tenant, &wallet, hold);
             if change == HoldChange::Keep || tenant.lifecycle == Lifecycle::Provisioning {
                 return Ok(());
             }
-            let write = self.hold_write(
-                request,
-                tenant,
-                change == HoldChange::Place,
-                wallet.standing_ver,
-            );
+            let is_placed = change == HoldChange::Place;
+            let write = self.hold_write(request, tenant, hold, is_placed, wallet.standing_ver);
             match self.store.write_hold(&write).await {
                 Ok(_) => return Ok(()),
                 Err(error) => lost_race(error)?,
@@ -47,14 +51,16 @@ impl Function {
         &self,
         request: &Request,
         before: Tenant,
+        hold: Hold,
         placed: bool,
         standing_ver: u64,
     ) -> HoldWrite {
         let now = self.host.now();
-        let reason = if placed {
-            "the wallet ran dry"
-        } else {
-            "the wallet is funded again"
+        let reason = match (hold, placed) {
+            (Hold::SpendCap, true) => "a spend cap was reached",
+            (Hold::SpendCap, false) => "no spend cap is reached",
+            (_, true) => "the wallet ran dry",
+            (_, false) => "the wallet is funded again",
         };
         let mut tenant = before.clone();
         if placed {
@@ -63,9 +69,9 @@ impl Function {
                 actor: "suspender".to_owned(),
                 reason: reason.to_owned(),
             };
-            tenant.holds.insert(Hold::Unpaid, record);
+            tenant.holds.insert(hold, record);
         } else {
-            tenant.holds.remove(&Hold::Unpaid);
+            tenant.holds.remove(&hold);
         }
         let event = Event {
             id: EventId::from_ulid(self.host.ulid()),
@@ -75,7 +81,7 @@ impl Function {
             seq: before.ver + 1,
             cause: request.id.clone(),
             fact: Fact::HoldChanged {
-                hold: Hold::Unpaid,
+                hold,
                 placed,
                 reason: reason.to_owned(),
             },

@@ -135,7 +135,7 @@ impl Function {
 
     /// Brings holds and then Twilio into the state that the rows ask for.
     async fn settle(&self, request: &Request) -> Result<(), SuspendError> {
-        self.settle_hold(request).await?;
+        self.settle_holds(request).await?;
         self.enforce(request).await
     }
 }

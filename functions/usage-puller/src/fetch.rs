@@ -25,6 +25,8 @@ pub(crate) struct Found {
     pub(crate) items: Vec<Item>,
     /// What the items were listed for.
     pub(crate) listed: Wanted,
+    /// Calls of today, where only the guards ask for them.
+    pub(crate) sighted: Option<Vec<Item>>,
     /// Numbers held now, where a rule has a fee for them.
     pub(crate) numbers: Option<Vec<HeldNumber>>,
 }
@@ -93,6 +95,19 @@ impl Function {
         found.records.retain(|record| days.contains(&record.day));
         let wanted = items::wanted(&days, |day| rules.get(day));
         found.items = items::list(&self.twilio, credentials, account_sid, &wanted).await?;
+        let today = day_of(run.now);
+        let guards = rules.get(&today).map(|rules| &rules.plan().guards);
+        let is_watched = guards.is_some_and(|guards| !guards.high_risk_prefixes.is_empty());
+        if is_watched && !wanted.calls.contains(&today) {
+            let calls = Wanted {
+                calls: vec![today],
+                messages: Vec::new(),
+            };
+            let listed = items::list(&self.twilio, credentials, account_sid, &calls).await?;
+            // Messages that rules asked for are looked at too.
+            let known = found.items.iter().cloned();
+            found.sighted = Some(known.chain(listed).collect());
+        }
         found.listed = wanted;
         if rules.values().any(RuleSet::has_number_fee) {
             let all = IncomingNumberFilter::default();

@@ -15,8 +15,7 @@ use domain::money::Currency;
 use domain::period::BillingCalendar;
 use domain::plan::{PlanRef, PricePlan, RuleSet};
 use domain::pull_state::PullState;
-use domain::rating::PeriodSheet;
-use domain::standing::Standing;
+use domain::rating::{DaySheet, PeriodSheet};
 use domain::tenant::{Lifecycle, Tenant};
 use domain::wallet::Wallet;
 use domain::{Date, Timestamp};
@@ -59,6 +58,8 @@ pub(crate) struct Run<'a> {
     /// A gap is longer than one run reads.
     has_more: bool,
     pub(crate) found: Found,
+    /// Sheets of today's weekday in past weeks and in how many of them the tenant was in service, if guards ask.
+    past: Option<(Vec<DaySheet>, u32)>,
     pub(crate) rates: HashMap<Currency, Rates>,
     pub(crate) now: Timestamp,
 }
@@ -170,9 +171,11 @@ impl Function {
             window,
             has_more,
             found: Found::default(),
+            past: None,
             rates: HashMap::new(),
             now,
         };
+        run.past = self.past(&run, read.wallet.as_ref()).await?;
         if state.is_none() && run.is_watched() {
             state = Some(self.store.pull_state(tenant_id).await?);
         }
@@ -269,6 +272,31 @@ impl Function {
         Ok(plans)
     }
 
+    /// Today's weekday in past weeks, if the plan's guards compare with it and have not alarmed today.
+    async fn past(
+        &self,
+        run: &Run<'_>,
+        wallet: Option<&Wallet>,
+    ) -> Result<Option<(Vec<DaySheet>, u32)>, PullError> {
+        let today = day_of(run.now);
+        let plan = run.tenant.plan_on(today).and_then(|one| run.plans.get(one));
+        let is_asked = plan.is_some_and(|plan| plan.guards.velocity.is_some());
+        if !is_asked || wallet.is_none_or(|wallet| wallet.watched.knows_velocity(today)) {
+            return Ok(None);
+        }
+        let weeks = 1..=domain::guards::WEEKS;
+        let days: Vec<Date> = weeks
+            .map(|week| today.saturating_sub(jiff::Span::new().weeks(week)))
+            .filter(|day| run.tenant.in_service_on(*day))
+            .collect();
+        let count = u32::try_from(days.len()).unwrap_or_default();
+        if days.is_empty() {
+            return Ok(Some((Vec::new(), count)));
+        }
+        let read = self.store.read_usage(&run.tenant.id, &days, false).await?;
+        Ok(Some((read.sheets, count)))
+    }
+
     /// A plan version never changes, so it is kept.
     async fn plan(&self, reference: &PlanRef) -> Result<Arc<PricePlan>, PullError> {
         if let Some(plan) = self
@@ -316,6 +344,11 @@ impl Function {
             numbers: &|day| state.map_or(0, |state| state.holdings.count_on(day)),
             rate: &|day, currency| run.rates.get(&currency)?.on(day),
             approved: &|day, cost| state.is_some_and(|state| state.approves(day, cost)),
+            past: run
+                .past
+                .as_ref()
+                .map(|(sheets, weeks)| (sheets.as_slice(), *weeks)),
+            sighted: run.found.sighted.as_ref().unwrap_or(&run.found.items),
             cause: &run.command.cause,
             now: run.now,
         };
@@ -350,7 +383,7 @@ fn comes_again(run: &Run<'_>, wallet: &Wallet, decision: &Decision) -> bool {
         .last()
         .map_or(wallet.standing, |booking| booking.wallet.standing);
     let goes_on = !decision.bookings.is_empty() && run.has_more;
-    has_entry(decision) || decision.waits || goes_on || matches!(standing, Standing::Grace { .. })
+    has_entry(decision) || decision.waits || goes_on || standing.arrears().is_some()
 }
 
 fn has_entry(decision: &Decision) -> bool {

@@ -41,6 +41,7 @@ fn plan() -> PricePlan {
         payment: Payment::Prepaid,
         due_days: 14,
         standing: StandingPolicy::default(),
+        guards: domain::guards::GuardPolicy::default(),
         defaults: TenantDefaults::default(),
     }
 }

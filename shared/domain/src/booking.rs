@@ -12,9 +12,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
+use crate::caps::Charges;
 use crate::category::DetailFamily;
 use crate::detail::Item;
 use crate::event::{EVENT_VERSION, Event, Fact};
+use crate::guards::Sight;
 use crate::ids::{EventId, TenantId};
 use crate::ledger::{Entry, EntryKind, LedgerAccount, LedgerError, postings, usage_postings};
 use crate::lots::{self, LotClass};
@@ -63,6 +65,11 @@ pub struct Observation<'a> {
     pub rate: &'a dyn Fn(Date, Currency) -> Option<Decimal>,
     /// May a revision of a day older than the sweep be booked, which makes the day cost so much?
     pub approved: &'a dyn Fn(Date, Decimal) -> bool,
+    /// Sheets of today's weekday in past weeks and in how many of them the tenant was in service, if the plan's
+    /// guards ask for them.
+    pub past: Option<(&'a [DaySheet], u32)>,
+    /// Calls and messages that the plan's guards look at.
+    pub sighted: &'a [Item],
     /// What brought the run about.
     pub cause: &'a str,
     /// When it runs.
@@ -285,12 +292,12 @@ fn needs_a_write(observation: &Observation<'_>, through: Option<Date>) -> bool {
         _ => false,
     };
     let restands = policy(observation).is_some_and(|policy| {
-        let change = wallet
+        let settled = wallet
             .clone()
             .settle(policy, Occasion::Other, observation.now);
-        change.standing_before.is_some() || change.recharge.is_some()
+        settled.is_news()
     });
-    lags || restands
+    lags || restands || !watch(observation, &mut wallet.clone(), &[]).is_empty()
 }
 
 /// Did the last day of a billing period, or of the tenant's service, become complete? A statement waits for it.
@@ -349,8 +356,16 @@ fn book(
         completed_through: through.or(posted.completed_through),
         ..posted
     };
-    let settled = settle(observation, posted);
+    let mut posted = posted;
+    let alarms = watch(observation, &mut posted, &changes);
+    let settled = settle(
+        observation,
+        posted,
+        Some(&charges(observation, &changes, &sums)),
+    );
     let mut events = held_events(observation, &changes, new_id);
+    let alarms = alarms.into_iter();
+    events.extend(alarms.map(|fact| event(observation, wallet.rev + 1, fact, new_id)));
     events.extend(reached_events(observation, &sums, seq, new_id));
     Ok(Booking {
         changes,
@@ -431,7 +446,7 @@ fn expire(
         statement: None,
         natural_key: None,
     };
-    let settled = settle(observation, wallet.post(&entry)?);
+    let settled = settle(observation, wallet.post(&entry)?, None);
     let expired = Fact::LotsExpired {
         amount: over.iter().map(|part| part.amount).sum(),
         balance: settled.wallet.balance(),
@@ -447,19 +462,52 @@ fn expire(
     }))
 }
 
-fn settle(observation: &Observation<'_>, posted: Wallet) -> WalletChange {
+fn settle(
+    observation: &Observation<'_>,
+    posted: Wallet,
+    charges: Option<&Charges>,
+) -> WalletChange {
     match policy(observation) {
-        Some(policy) => posted.settle(policy, Occasion::Other, observation.now),
-        None => WalletChange {
-            wallet: posted,
-            standing_before: None,
-            recharge: None,
-        },
+        Some(policy) => posted.settle_charges(policy, Occasion::Other, charges, observation.now),
+        None => WalletChange::unsettled(posted),
     }
 }
 
+/// What the booking charges for today and today's billing period.
+fn charges(observation: &Observation<'_>, changes: &[DayChange], sums: &PeriodChanges) -> Charges {
+    let today = crate::period::day_of(observation.now);
+    let mut sum = Charges::none(today, &observation.calendar.period_of(today));
+    for change in changes {
+        sum.add(change.sheet.day, change.charge());
+    }
+    for delta in &sums.lines {
+        sum.add(delta.day, delta.charge);
+    }
+    sum
+}
+
+/// Alarms of today that were not told yet; the wallet remembers that they are.
+fn watch(observation: &Observation<'_>, wallet: &mut Wallet, changes: &[DayChange]) -> Vec<Fact> {
+    let today = crate::period::day_of(observation.now);
+    let Some(rules) = (observation.rules)(today) else {
+        return Vec::new();
+    };
+    let mut sheets = changes
+        .iter()
+        .map(|change| &change.sheet)
+        .chain(observation.sheets);
+    let sheet = sheets.find(|sheet| sheet.day == today);
+    let sight = Sight {
+        today,
+        charged: sheet.map(DaySheet::charge).unwrap_or_default(),
+        past: observation.past,
+        items: observation.sighted,
+    };
+    wallet.watched.look(&rules.plan().guards, &sight)
+}
+
 fn timer_at(observation: &Observation<'_>, settled: &WalletChange) -> Option<Timestamp> {
-    policy(observation).and_then(|policy| settled.timer_at(policy, observation.now))
+    settled.timer_at(observation.now)
 }
 
 fn event(

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use crate::dunning::Exemption;
 use crate::ids::{AccountSid, CallSid, EventId, PhoneNumberSid, TenantId};
 use crate::money;
 use crate::recharge::RechargeRequest;
@@ -360,6 +361,100 @@ pub enum Fact {
         /// The subaccount, if it is known.
         account_sid: Option<AccountSid>,
     },
+    /// A tenant whose balance is below the floor was reminded.
+    #[serde(rename = "tenant.reminded")]
+    TenantReminded {
+        /// Which reminder, from 1.
+        reminder: u8,
+        /// Whole days since the balance went below the floor.
+        days: i64,
+        /// Balance at that moment.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+        /// When it will be suspended; absent for a tenant that is exempt.
+        suspends_at: Option<Timestamp>,
+    },
+    /// A person decided on a tenant's suspension.
+    #[serde(rename = "tenant.dunning_changed")]
+    DunningChanged {
+        /// Who decides on suspending it; absent: the policy.
+        exemption: Option<Exemption>,
+        /// No `unpaid` hold before then.
+        hold_off_until: Option<Timestamp>,
+        /// Why.
+        reason: String,
+    },
+    /// A tenant would be suspended now, but a person decides.
+    #[serde(rename = "tenant.suspension_due")]
+    SuspensionDue {
+        /// The hold that would be placed.
+        hold: Hold,
+        /// Balance at that moment.
+        #[serde(with = "money::text")]
+        balance: Decimal,
+    },
+    /// The soft cap of a span was reached.
+    #[serde(rename = "spend.soft_cap_reached")]
+    SoftCapReached {
+        /// `day` or `month`.
+        span: &'static str,
+        /// Its first day.
+        from: jiff::civil::Date,
+        /// Charged for its days.
+        #[serde(with = "money::text")]
+        charged: Decimal,
+        /// The cap.
+        #[serde(with = "money::text")]
+        cap: Decimal,
+    },
+    /// The hard cap of a span was reached.
+    #[serde(rename = "spend.hard_cap_reached")]
+    HardCapReached {
+        /// `day` or `month`.
+        span: &'static str,
+        /// Its first day.
+        from: jiff::civil::Date,
+        /// Charged for its days.
+        #[serde(with = "money::text")]
+        charged: Decimal,
+        /// The cap.
+        #[serde(with = "money::text")]
+        cap: Decimal,
+        /// When the hold ends by itself.
+        until: Timestamp,
+    },
+    /// The span of a hard cap is over, or the cap was raised.
+    #[serde(rename = "spend.hard_cap_lifted")]
+    HardCapLifted {
+        /// `day` or `month`.
+        span: &'static str,
+        /// Its first day.
+        from: jiff::civil::Date,
+    },
+    /// A tenant is charged much more today than on this day of past weeks.
+    #[serde(rename = "spend.velocity_alarm")]
+    VelocityAlarm {
+        /// GMT day.
+        day: jiff::civil::Date,
+        /// Charged for it so far.
+        #[serde(with = "money::text")]
+        charged: Decimal,
+        /// The average of the same weekday in the past weeks.
+        #[serde(with = "money::text")]
+        usual: Decimal,
+    },
+    /// Calls went to a destination that the plan calls risky.
+    #[serde(rename = "spend.high_risk_destination")]
+    HighRiskDestination {
+        /// GMT day.
+        day: jiff::civil::Date,
+        /// The prefix, digits only.
+        prefix: String,
+        /// Calls and messages so far.
+        count: u64,
+        /// Minutes and message units so far.
+        units: u64,
+    },
     /// A credit note took a statement back.
     #[serde(rename = "statement.voided")]
     StatementVoided {
@@ -420,6 +515,14 @@ impl Fact {
             Self::StatementFinalized { .. } => "statement.finalized",
             Self::StatementPaid { .. } => "statement.paid",
             Self::StatementVoided { .. } => "statement.voided",
+            Self::TenantReminded { .. } => "tenant.reminded",
+            Self::DunningChanged { .. } => "tenant.dunning_changed",
+            Self::SuspensionDue { .. } => "tenant.suspension_due",
+            Self::SoftCapReached { .. } => "spend.soft_cap_reached",
+            Self::HardCapReached { .. } => "spend.hard_cap_reached",
+            Self::HardCapLifted { .. } => "spend.hard_cap_lifted",
+            Self::VelocityAlarm { .. } => "spend.velocity_alarm",
+            Self::HighRiskDestination { .. } => "spend.high_risk_destination",
             Self::VarianceOpened { .. } => "reconciliation.variance_opened",
             Self::VarianceResolved { .. } => "reconciliation.variance_resolved",
         }

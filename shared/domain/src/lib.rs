@@ -49,6 +49,12 @@ pub mod explain;
 
 pub mod what_if;
 
+pub mod dunning;
+
+pub mod caps;
+
+pub mod guards;
+
 pub mod standing;
 
 pub mod tenant;

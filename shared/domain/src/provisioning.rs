@@ -19,6 +19,8 @@ pub enum Step {
     Secret,
     /// Issue its first API key.
     ApiKey,
+    /// Have Twilio watch what it takes from the subaccount.
+    UsageTriggers,
     /// Make its application, which answers calls and messages that come in.
     Application,
     /// Buy the numbers that were asked for.
@@ -31,10 +33,11 @@ pub enum Step {
 
 impl Step {
     /// All steps in order, `Done` left out.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Subaccount,
         Self::Secret,
         Self::ApiKey,
+        Self::UsageTriggers,
         Self::Application,
         Self::Numbers,
         Self::Activate,
@@ -50,6 +53,7 @@ impl Step {
     /// Was it asked for?
     pub fn is_wanted(self, options: &Options) -> bool {
         match self {
+            Self::UsageTriggers => options.usage_triggers,
             Self::Application => options.application.is_some(),
             Self::Numbers => !options.numbers.is_empty(),
             _ => true,
@@ -62,6 +66,7 @@ impl Step {
             Self::Subaccount => "subaccount",
             Self::Secret => "secret",
             Self::ApiKey => "api_key",
+            Self::UsageTriggers => "usage_triggers",
             Self::Application => "application",
             Self::Numbers => "numbers",
             Self::Activate => "activate",
@@ -81,6 +86,9 @@ pub struct Options {
     /// The subaccount to take over, instead of one of our own making.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<AccountSid>,
+    /// Its plan has Twilio watch what it takes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub usage_triggers: bool,
     /// Money to try with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial_credit: Option<TrialCredit>,
@@ -259,6 +267,7 @@ mod tests {
         ];
         assert_eq!(walk(&Options::default()), plain);
         let all = Options {
+            usage_triggers: true,
             application: Some(Answering::default()),
             numbers: vec![NumberWish {
                 country: "US".into(),

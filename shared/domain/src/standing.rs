@@ -1,15 +1,20 @@
-//! A tenant's standing: good -> low -> grace -> unpaid, a pure function of balance, policy and time.
+//! A tenant's standing: good -> low -> grace -> restricted -> unpaid, a pure function of balance, policy, what a
+//! person decided for this tenant, and time.
 //!
 //! It is evaluated after every posting and when a timer is due. Leaving `unpaid` takes more than a cent
-//! above zero (`resume_at`) and a minimum time, which a payment bypasses: so a balance that flips around
-//! zero with each run cannot switch a tenant's phones on and off.
+//! above zero (`resume_at`) and a minimum time, which a payment bypasses; coming back to it without a payment in
+//! between takes as long: so a balance that flips around zero with each run cannot switch a tenant's phones on
+//! and off.
 
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::dunning::Dunning;
 use crate::money;
 
+/// Reminders that a policy may have.
+pub const REMINDERS_MAX: usize = 10;
 /// Longest grace or minimum hold, in minutes (one year).
 pub const MINUTES_MAX: u32 = 366 * 24 * 60;
 
@@ -30,6 +35,12 @@ pub struct StandingPolicy {
     pub resume_at: Decimal,
     /// Minutes that an `unpaid` hold lasts at least, unless a payment ends it.
     pub minimum_hold_minutes: u32,
+    /// Minutes of grace after which the tenant gets no new numbers and keys; absent: it may until it is unpaid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restrict_after_minutes: Option<u32>,
+    /// Minutes of grace after which the tenant is reminded, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reminder_minutes: Vec<u32>,
 }
 
 impl Default for StandingPolicy {
@@ -40,6 +51,8 @@ impl Default for StandingPolicy {
             grace_minutes: 24 * 60,
             resume_at: Decimal::ONE,
             minimum_hold_minutes: 60,
+            restrict_after_minutes: None,
+            reminder_minutes: Vec::new(),
         }
     }
 }
@@ -62,6 +75,20 @@ impl StandingPolicy {
         if self.grace_minutes > MINUTES_MAX || self.minimum_hold_minutes > MINUTES_MAX {
             return Err("standing: minutes must not exceed a year");
         }
+        let restrict = self.restrict_after_minutes;
+        if restrict.is_some_and(|minutes| minutes >= self.grace_minutes) {
+            return Err("standing.restrict_after_minutes must lie below grace_minutes");
+        }
+        let reminders = &self.reminder_minutes;
+        let in_order = reminders.windows(2).all(|pair| pair[0] < pair[1]);
+        let in_grace = reminders
+            .iter()
+            .all(|minutes| *minutes < self.grace_minutes);
+        if reminders.len() > REMINDERS_MAX || !in_order || !in_grace {
+            return Err(
+                "standing.reminder_minutes: at most 10, ascending, each below grace_minutes",
+            );
+        }
         Ok(())
     }
 
@@ -82,12 +109,31 @@ pub enum Standing {
     Grace {
         /// When the balance went below the floor.
         since: Timestamp,
+        /// Reminders that are sent.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        reminded: u8,
+    },
+    /// As in grace, but without new numbers and keys.
+    Restricted {
+        /// When the balance went below the floor.
+        since: Timestamp,
+        /// Reminders that are sent.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        reminded: u8,
     },
     /// The `unpaid` hold applies.
     Unpaid {
         /// When it began.
         since: Timestamp,
+        /// When the balance went below the floor; rows of old do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dry_since: Option<Timestamp>,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 impl Standing {
@@ -97,6 +143,7 @@ impl Standing {
             Self::Good => "good",
             Self::Low => "low",
             Self::Grace { .. } => "grace",
+            Self::Restricted { .. } => "restricted",
             Self::Unpaid { .. } => "unpaid",
         }
     }
@@ -106,15 +153,48 @@ impl Standing {
         matches!(self, Self::Unpaid { .. })
     }
 
-    /// When time alone could change it.
-    pub fn next_action_at(self, balance: Decimal, policy: &StandingPolicy) -> Option<Timestamp> {
+    /// May the tenant get no new numbers and keys?
+    pub fn is_restricted(self) -> bool {
+        matches!(self, Self::Restricted { .. } | Self::Unpaid { .. })
+    }
+
+    /// Since when grace runs, and how many reminders are sent; none where it does not run.
+    pub fn arrears(self) -> Option<(Timestamp, u8)> {
         match self {
-            Self::Grace { since } => Some(after(since, policy.grace_minutes)),
-            Self::Unpaid { since } if balance >= policy.resume_at => {
-                Some(after(since, policy.minimum_hold_minutes))
+            Self::Grace { since, reminded } | Self::Restricted { since, reminded } => {
+                Some((since, reminded))
             }
             Self::Good | Self::Low | Self::Unpaid { .. } => None,
         }
+    }
+
+    /// When it began, where that is known: for grace, when the balance went below the floor.
+    pub fn since(self) -> Option<Timestamp> {
+        match self {
+            Self::Unpaid { since, .. } => Some(since),
+            _ => self.arrears().map(|(since, _)| since),
+        }
+    }
+
+    /// When time alone could change it or bring a reminder.
+    pub fn next_action_at(
+        self,
+        balance: Decimal,
+        policy: &StandingPolicy,
+        dunning: &Dunning,
+    ) -> Option<Timestamp> {
+        if let Self::Unpaid { since, .. } = self {
+            return (balance >= policy.resume_at)
+                .then(|| after(since, policy.minimum_hold_minutes));
+        }
+        let (since, sent) = self.arrears()?;
+        let reminder = policy.reminder_minutes.get(usize::from(sent));
+        let is_grace = matches!(self, Self::Grace { .. });
+        let restrict = policy.restrict_after_minutes.filter(|_| is_grace);
+        let others = reminder.copied().into_iter().chain(restrict);
+        let first = others.map(|minutes| after(since, minutes)).min();
+        let suspends_at = suspends_at(since, policy, dunning);
+        Some(first.map_or(suspends_at, |first| first.min(suspends_at)))
     }
 }
 
@@ -132,6 +212,7 @@ pub fn evaluate(
     current: Standing,
     balance: Decimal,
     policy: &StandingPolicy,
+    dunning: &Dunning,
     occasion: Occasion,
     now: Timestamp,
 ) -> Standing {
@@ -140,26 +221,58 @@ pub fn evaluate(
     } else {
         Standing::Good
     };
-    let dry = balance < policy.floor();
+    let is_dry = balance < policy.floor();
     match current {
-        Standing::Unpaid { since } => {
+        Standing::Unpaid { since, dry_since } => {
             let waited =
                 occasion == Occasion::Payment || now >= after(since, policy.minimum_hold_minutes);
             if balance >= policy.resume_at && waited {
                 solvent
-            } else {
+            } else if !dunning.is_held_off(now) {
                 current
+            } else if is_dry {
+                // Reminders of a suspension that has been are not sent again.
+                in_arrears(dry_since.unwrap_or(since), u8::MAX, policy, now)
+            } else {
+                solvent
             }
         }
-        _ if !dry => solvent,
-        Standing::Grace { since } if after(since, policy.grace_minutes) <= now => {
-            Standing::Unpaid { since: now }
+        _ if !is_dry => solvent,
+        _ => {
+            let (since, reminded) = current.arrears().unwrap_or((now, 0));
+            if suspends_at(since, policy, dunning) <= now {
+                let dry_since = Some(since);
+                Standing::Unpaid {
+                    since: now,
+                    dry_since,
+                }
+            } else {
+                in_arrears(since, reminded, policy, now)
+            }
         }
-        Standing::Grace { .. } => current,
-        Standing::Good | Standing::Low if policy.grace_minutes == 0 => {
-            Standing::Unpaid { since: now }
-        }
-        Standing::Good | Standing::Low => Standing::Grace { since: now },
+    }
+}
+
+/// When a tenant whose balance has been below the floor since then becomes unpaid.
+pub fn suspends_at(since: Timestamp, policy: &StandingPolicy, dunning: &Dunning) -> Timestamp {
+    let grace_ends = after(since, policy.grace_minutes);
+    let rested = dunning
+        .released_at
+        .map(|released| after(released, policy.minimum_hold_minutes));
+    let earliest = rested.into_iter().chain(dunning.hold_off_until).max();
+    earliest.map_or(grace_ends, |earliest| earliest.max(grace_ends))
+}
+
+/// Grace or its restricted part, with the reminders that are due by now.
+fn in_arrears(since: Timestamp, reminded: u8, policy: &StandingPolicy, now: Timestamp) -> Standing {
+    let is_over = |minutes: u32| after(since, minutes) <= now;
+    let due = policy.reminder_minutes.iter();
+    let due = due.take_while(|minutes| is_over(**minutes)).count();
+    let reminded = reminded.max(u8::try_from(due).unwrap_or(u8::MAX));
+    if policy.restrict_after_minutes.is_some_and(is_over) {
+        Standing::Restricted { since, reminded }
+    } else {
+        Standing::Grace { since, reminded }
     }
 }
 
@@ -170,122 +283,4 @@ fn after(since: Timestamp, minutes: u32) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(minute: i64) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + minute * 60).unwrap()
-    }
-
-    fn policy() -> StandingPolicy {
-        StandingPolicy {
-            grace_minutes: 60,
-            minimum_hold_minutes: 60,
-            ..StandingPolicy::default()
-        }
-    }
-
-    fn step(current: Standing, balance: i64, occasion: Occasion, minute: i64) -> Standing {
-        evaluate(
-            current,
-            Decimal::from(balance),
-            &policy(),
-            occasion,
-            at(minute),
-        )
-    }
-
-    #[test]
-    fn running_dry_gives_grace_and_then_the_hold() {
-        assert_eq!(step(Standing::Good, 9, Occasion::Other, 0), Standing::Low);
-        let grace = step(Standing::Low, -1, Occasion::Other, 1);
-        assert_eq!(grace, Standing::Grace { since: at(1) });
-        assert_eq!(step(grace, -2, Occasion::Other, 60), grace);
-        assert_eq!(
-            step(grace, -2, Occasion::Other, 61),
-            Standing::Unpaid { since: at(61) }
-        );
-        assert_eq!(
-            grace.next_action_at(Decimal::NEGATIVE_ONE, &policy()),
-            Some(at(61))
-        );
-    }
-
-    #[test]
-    fn a_zero_balance_is_not_yet_dry() {
-        assert_eq!(step(Standing::Good, 0, Occasion::Other, 0), Standing::Low);
-    }
-
-    #[test]
-    fn a_payment_ends_the_hold_at_once_and_a_revision_only_after_the_minimum() {
-        let unpaid = Standing::Unpaid { since: at(0) };
-        assert_eq!(step(unpaid, 5, Occasion::Payment, 1), Standing::Low);
-        assert_eq!(step(unpaid, 5, Occasion::Other, 1), unpaid);
-        assert_eq!(
-            unpaid.next_action_at(Decimal::from(5), &policy()),
-            Some(at(60))
-        );
-        assert_eq!(step(unpaid, 5, Occasion::Other, 60), Standing::Low);
-    }
-
-    #[test]
-    fn a_payment_below_resume_at_keeps_the_hold() {
-        let unpaid = Standing::Unpaid { since: at(0) };
-        assert_eq!(step(unpaid, 0, Occasion::Payment, 90), unpaid);
-    }
-
-    #[test]
-    fn policies_that_contradict_themselves_are_refused() {
-        assert_eq!(policy().check(), Ok(()));
-        assert!(
-            StandingPolicy {
-                credit_limit: Decimal::NEGATIVE_ONE,
-                ..policy()
-            }
-            .check()
-            .is_err()
-        );
-        assert!(
-            StandingPolicy {
-                resume_at: Decimal::NEGATIVE_ONE,
-                ..policy()
-            }
-            .check()
-            .is_err()
-        );
-        assert!(
-            StandingPolicy {
-                grace_minutes: MINUTES_MAX + 1,
-                ..policy()
-            }
-            .check()
-            .is_err()
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn evaluating_twice_changes_nothing_more(balance in -50_i64..50, minute in 0_i64..500, start in 0_usize..4) {
-            let start = [Standing::Good, Standing::Low, Standing::Grace { since: at(0) }, Standing::Unpaid { since: at(0) }][start];
-            let once = step(start, balance, Occasion::Other, minute);
-            // A fresh grace or hold has its own clock; the second look at the same instant must agree.
-            prop_assert_eq!(step(once, balance, Occasion::Other, minute), once);
-        }
-
-        #[test]
-        fn a_flapping_balance_cannot_change_the_hold_more_than_once_an_hour(balances in proptest::collection::vec(-5_i64..5, 1..200)) {
-            let mut standing = Standing::Good;
-            let mut changes = Vec::new();
-            for (minute, balance) in (0_i64..).zip(balances) {
-                let next = step(standing, balance, Occasion::Other, minute);
-                if next.is_unpaid() != standing.is_unpaid() {
-                    changes.push(minute);
-                }
-                standing = next;
-            }
-            prop_assert!(changes.windows(2).all(|pair| pair[1] - pair[0] >= 60));
-        }
-    }
-}
+mod tests;

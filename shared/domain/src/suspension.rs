@@ -2,13 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::standing::Standing;
 use crate::tenant::{Hold, Lifecycle, Tenant, TwilioStatus};
+use crate::wallet::Wallet;
 
 /// Two empty listings must lie this far apart: Twilio's call list is eventually consistent.
 pub const EMPTY_LISTS_APART_S: i64 = 5;
 
-/// A change of the `unpaid` hold.
+/// Holds that follow from the wallet: only the suspender places and lifts them.
+pub const OF_WALLET: [Hold; 2] = [Hold::Unpaid, Hold::SpendCap];
+
+/// A change of a hold that follows from the wallet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldChange {
     /// Place it.
@@ -19,15 +22,12 @@ pub enum HoldChange {
     Keep,
 }
 
-/// Holds the `unpaid` hold against the standing. Only the suspender acts on it.
-pub fn decide_unpaid(tenant: &Tenant, standing: Standing) -> HoldChange {
+/// Holds a hold against the wallet that it follows from. Only the suspender acts on it.
+pub fn decide_hold(tenant: &Tenant, wallet: &Wallet, hold: Hold) -> HoldChange {
     if tenant.lifecycle == Lifecycle::Closed {
         return HoldChange::Keep;
     }
-    match (
-        standing.is_unpaid(),
-        tenant.holds.contains_key(&Hold::Unpaid),
-    ) {
+    match (wallet.calls_for(hold), tenant.holds.contains_key(&hold)) {
         (true, false) => HoldChange::Place,
         (false, true) => HoldChange::Lift,
         _ => HoldChange::Keep,

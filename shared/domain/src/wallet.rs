@@ -9,12 +9,16 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use crate::caps::{Charges, Spend};
+use crate::dunning::{Dunning, Exemption};
 use crate::event::Fact;
+use crate::guards::Watched;
 use crate::ledger::{Entry, LedgerAccount, LedgerError};
 use crate::lots::Funds;
 use crate::money::{self, Currency, MoneyError};
 use crate::recharge::{Recharge, RechargeRequest};
 use crate::standing::{self, Occasion, Standing, StandingPolicy};
+use crate::tenant::Hold;
 
 /// A tenant's wallet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +35,15 @@ pub struct Wallet {
     pub accounts: BTreeMap<LedgerAccount, Decimal>,
     /// How the tenant stands.
     pub standing: Standing,
-    /// Grows whenever `standing` changes; the suspension decision is conditional on it.
+    /// Grows whenever the standing, a hard cap's state or what a person decided changes; the suspension decision is
+    /// conditional on it.
     pub standing_ver: u64,
+    /// What a person decided on its suspension.
+    pub dunning: Dunning,
+    /// Its spend caps, and how far they are used up.
+    pub spend: Spend,
+    /// Alarms of today that were told.
+    pub watched: Watched,
     /// Every GMT day up to this one was read after it ended.
     pub completed_through: Option<Date>,
     /// Auto-recharge.
@@ -50,6 +61,10 @@ pub struct WalletChange {
     pub standing_before: Option<Standing>,
     /// Money to ask for, if auto-recharge found the balance too low.
     pub recharge: Option<RechargeRequest>,
+    /// Reminders and caps that became due or were reached, each with its number.
+    pub notices: Vec<(u64, Fact)>,
+    /// The next action before, if it changed.
+    pub was_due: Option<Option<Timestamp>>,
 }
 
 impl Wallet {
@@ -63,6 +78,9 @@ impl Wallet {
             accounts: BTreeMap::new(),
             standing: Standing::Low,
             standing_ver: 1,
+            dunning: Dunning::default(),
+            spend: Spend::default(),
+            watched: Watched::default(),
             completed_through: None,
             recharge: Recharge::default(),
             rev: 0,
@@ -119,35 +137,126 @@ impl Wallet {
         -self.account(LedgerAccount::Cash)
     }
 
-    /// Evaluates the standing and auto-recharge at `now`.
+    /// Evaluates the standing, caps and auto-recharge at `now`.
     pub fn settle(
-        mut self,
+        self,
         policy: &StandingPolicy,
         occasion: Occasion,
         now: Timestamp,
     ) -> WalletChange {
+        self.settle_charges(policy, occasion, None, now)
+    }
+
+    /// The same behind a booking of usage, which charged this much for the spans of now.
+    pub fn settle_charges(
+        mut self,
+        policy: &StandingPolicy,
+        occasion: Occasion,
+        charges: Option<&Charges>,
+        now: Timestamp,
+    ) -> WalletChange {
         let before = self.standing;
-        self.standing = standing::evaluate(before, self.balance(), policy, occasion, now);
-        let changed = self.standing != before;
+        let balance = self.balance();
+        self.standing = standing::evaluate(before, balance, policy, &self.dunning, occasion, now);
+        let changed = self.standing.name() != before.name();
         if changed {
             self.standing_ver += 1;
+            let by_itself = occasion == Occasion::Other && !self.dunning.is_held_off(now);
+            if before.is_unpaid() || self.standing.is_unpaid() {
+                let is_released = before.is_unpaid() && by_itself;
+                self.dunning.released_at = is_released.then_some(now);
+            }
         }
-        let balance = self.balance();
+        let mut notices = self.reminders(before, policy, now);
+        for fact in self.spend.settle(charges, now) {
+            self.standing_ver += 1;
+            notices.push((self.standing_ver, fact));
+        }
+        let next_action_at = self.next_action_at(policy);
+        let was_due = self.dunning.next_action_at;
+        self.dunning.next_action_at = next_action_at;
         let recharge = self.recharge.evaluate(balance, self.currency, now);
         WalletChange {
             wallet: self,
             standing_before: changed.then_some(before),
             recharge,
+            notices,
+            was_due: (was_due != next_action_at).then_some(was_due),
         }
     }
 
-    /// When time alone could change the standing.
+    /// Reminders that are due and were not before.
+    fn reminders(
+        &mut self,
+        before: Standing,
+        policy: &StandingPolicy,
+        now: Timestamp,
+    ) -> Vec<(u64, Fact)> {
+        let Some((since, reminded)) = self.standing.arrears() else {
+            return Vec::new();
+        };
+        // Behind an `unpaid` hold that a person put off, all are as good as sent.
+        let sent = match before {
+            Standing::Unpaid { .. } => reminded,
+            _ => before.arrears().map_or(0, |(_, sent)| sent),
+        };
+        let suspends_at = standing::suspends_at(since, policy, &self.dunning);
+        let balance = self.balance();
+        let due = sent..reminded;
+        let notices = due.map(|index| {
+            self.standing_ver += 1;
+            let fact = Fact::TenantReminded {
+                reminder: index + 1,
+                days: now.duration_since(since).as_hours() / 24,
+                balance,
+                suspends_at: self.dunning.exemption.is_none().then_some(suspends_at),
+            };
+            (self.standing_ver, fact)
+        });
+        notices.collect()
+    }
+
+    /// When time alone could change the standing or lift a cap's hold.
     pub fn next_action_at(&self, policy: &StandingPolicy) -> Option<Timestamp> {
-        self.standing.next_action_at(self.balance(), policy)
+        let balance = self.balance();
+        let standing = self.standing.next_action_at(balance, policy, &self.dunning);
+        standing
+            .into_iter()
+            .chain(self.spend.next_action_at())
+            .min()
+    }
+
+    /// Must this hold stand? Only of those that follow from the wallet; an exempt tenant has none of them.
+    pub fn calls_for(&self, hold: Hold) -> bool {
+        let is_due = match hold {
+            Hold::Unpaid => self.standing.is_unpaid(),
+            Hold::SpendCap => self.spend.is_capped(),
+            Hold::Fraud | Hold::Operator | Hold::Compliance | Hold::Closing => false,
+        };
+        is_due && self.dunning.exemption.is_none()
     }
 }
 
 impl WalletChange {
+    /// A wallet whose standing is not evaluated.
+    pub fn unsettled(wallet: Wallet) -> Self {
+        Self {
+            wallet,
+            standing_before: None,
+            recharge: None,
+            notices: Vec::new(),
+            was_due: None,
+        }
+    }
+
+    /// Is there anything to write besides what was written?
+    pub fn is_news(&self) -> bool {
+        self.standing_before.is_some()
+            || self.recharge.is_some()
+            || !self.notices.is_empty()
+            || self.was_due.is_some()
+    }
+
     /// What became true besides the money, each with its number.
     pub fn facts(&self) -> Vec<(u64, Fact)> {
         let balance = self.wallet.balance();
@@ -158,8 +267,13 @@ impl WalletChange {
                 to: self.wallet.standing.name().to_owned(),
                 balance,
             };
-            facts.push((self.wallet.standing_ver, fact));
+            let ver = self.wallet.standing_ver;
+            // Those that followed have higher numbers.
+            let first = self.notices.first().map_or(ver, |(first, _)| first - 1);
+            facts.push((first, fact));
         }
+        facts.extend(self.notices.iter().cloned());
+        facts.extend(self.due_holds());
         if let Some(request) = &self.recharge {
             let fact = Fact::recharge_requested(request, balance);
             facts.push((self.wallet.recharge.issued, fact));
@@ -167,10 +281,25 @@ impl WalletChange {
         facts
     }
 
-    /// When time alone may change the standing.
-    pub fn timer_at(&self, policy: &StandingPolicy, now: Timestamp) -> Option<Timestamp> {
-        let is_open = self.standing_before.is_some() || self.wallet.standing.is_unpaid();
-        let at = self.wallet.next_action_at(policy);
+    /// Holds that would be placed now, if no person had to decide on them.
+    fn due_holds(&self) -> impl Iterator<Item = (u64, Fact)> {
+        let asks = self.wallet.dunning.exemption == Some(Exemption::ManualOnly);
+        let is_unpaid = self.standing_before.is_some() && self.wallet.standing.is_unpaid();
+        let is_capped = |(_, fact): &(u64, Fact)| matches!(fact, Fact::HardCapReached { .. });
+        let due = [
+            (Hold::Unpaid, is_unpaid),
+            (Hold::SpendCap, self.notices.iter().any(is_capped)),
+        ];
+        let (seq, balance) = (self.wallet.standing_ver, self.wallet.balance());
+        due.into_iter()
+            .filter(move |(_, is_due)| *is_due && asks)
+            .map(move |(hold, _)| (seq, Fact::SuspensionDue { hold, balance }))
+    }
+
+    /// When time alone may change the standing, if no timer is set for it yet.
+    pub fn timer_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let at = self.wallet.dunning.next_action_at;
+        let is_open = self.was_due.is_some() || self.wallet.standing.is_unpaid();
         at.filter(|at| is_open && *at > now)
     }
 }

@@ -11,7 +11,7 @@ use domain::booking::follows;
 use domain::category::{Category, DetailFamily, Direction};
 use domain::detail::{Item, minutes};
 use domain::ids::AccountSid;
-use jiff::ToSpan as _;
+use jiff::{Timestamp, ToSpan as _};
 
 /// Days whose rules ask for calls, and for messages, in order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -61,6 +61,61 @@ pub async fn list(
         };
         days.binary_search(&item.day()).is_ok()
     });
+    Ok(items)
+}
+
+/// Calls and messages that were over at a moment or later, whatever their price.
+pub async fn since(
+    client: &Client,
+    credentials: &Credentials,
+    account_sid: &AccountSid,
+    since: Timestamp,
+) -> Result<Vec<Item>, Error> {
+    let ended = CallFilter {
+        status: Some(CallStatus::Completed),
+        ended_from: Some(TimeBound::Moment(since)),
+        ..CallFilter::default()
+    };
+    let calls = client.list_calls(credentials, account_sid, &ended).await?;
+    let sent = MessageFilter {
+        sent_from: Some(TimeBound::Moment(since)),
+        ..MessageFilter::default()
+    };
+    let messages = client
+        .list_messages(credentials, account_sid, &sent)
+        .await?;
+    let calls = calls.iter().filter_map(call);
+    let mut items: Vec<Item> = calls.chain(messages.iter().filter_map(message)).collect();
+    items.retain(|item| item.at >= since);
+    Ok(items)
+}
+
+/// Calls that are queued, ringing or in progress, as if they ended now.
+pub async fn live(
+    client: &Client,
+    credentials: &Credentials,
+    account_sid: &AccountSid,
+    now: Timestamp,
+) -> Result<Vec<Item>, Error> {
+    let mut items = Vec::new();
+    for status in CallStatus::LIVE {
+        let filter = CallFilter {
+            status: Some(status),
+            ..CallFilter::default()
+        };
+        let calls = client.list_calls(credentials, account_sid, &filter).await?;
+        items.extend(calls.into_iter().filter_map(|live| {
+            let began = live.start_time.or(live.date_created).unwrap_or(now);
+            let length_s = now.duration_since(began).as_secs();
+            let ended = Call {
+                status: CallStatus::Completed,
+                end_time: Some(now),
+                duration: Some(u64::try_from(length_s).unwrap_or_default()),
+                ..live
+            };
+            call(&ended)
+        }));
+    }
     Ok(items)
 }
 

@@ -1,8 +1,12 @@
-//! A tenant's life between sign-up and goodbye: numbers, credentials, closing.
+//! A tenant's life between sign-up and goodbye: numbers, credentials, dunning and guards, closing.
 
 mod closing;
 mod drift;
+mod dunning;
+mod exposure;
+mod guards;
 mod numbers;
 mod rotation;
 mod sign_up;
 mod support;
+mod triggers;

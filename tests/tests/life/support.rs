@@ -50,3 +50,48 @@ pub async fn holder(world: &World, number_sid: &str) -> String {
     assert!(holders.len() < 2, "{holders:?}");
     holders.first().copied().unwrap_or_default().to_owned()
 }
+
+/// A tenant on a plan of 1.5 times cost with these fields besides, with 10 dollars.
+pub async fn tenant_on(world: &World, more: Value) -> Tenant {
+    let mut plan = json!({ "name": "Strict", "currency": "USD", "default_multiplier": "1.5" });
+    if let (Some(plan), Value::Object(more)) = (plan.as_object_mut(), more) {
+        plan.extend(more);
+    }
+    let plan = world.post("/v1/plans", &plan).await;
+    assert_eq!(plan.status, 201, "{plan:?}");
+    let body = json!({ "name": "Acme", "plan_id": plan.text("/plan_id") });
+    let made = world.post("/v1/tenants", &body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let tenant = Tenant {
+        id: made.text("/id"),
+        account_sid: made.text("/account_sid"),
+    };
+    pay(world, &tenant, "10").await;
+    tenant
+}
+
+/// Pays, and lets everything that follows happen.
+pub async fn pay(world: &World, tenant: &Tenant, amount: &str) {
+    let top_up = json!({ "amount": amount });
+    let paid = world.post(&path(tenant, "/top-ups"), &top_up).await;
+    assert_eq!(paid.status, 201, "{paid:?}");
+    world.stack.settle().await;
+}
+
+/// What the events of a name said of a tenant, oldest first.
+pub fn told(world: &World, tenant: &Tenant, name: &str) -> Vec<Value> {
+    let events = world.stack.aws.events_since(0).into_iter();
+    events
+        .filter(|event| event.detail_type == name && event.detail["tenant_id"] == tenant.id)
+        .map(|event| event.detail["data"].clone())
+        .collect()
+}
+
+/// Holds that stand, by name.
+pub async fn holds(world: &World, tenant: &Tenant) -> Vec<String> {
+    let shown = world.show(tenant).await;
+    let holds = shown.body["holds"].as_array().unwrap().iter();
+    holds
+        .map(|hold| hold["hold"].as_str().unwrap().to_owned())
+        .collect()
+}

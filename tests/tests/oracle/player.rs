@@ -155,6 +155,8 @@ impl Player<'_> {
             numbers: &held,
             rate: &|_, _| None,
             approved: &|_, _| false,
+            past: None,
+            sighted: &[],
             cause: "oracle",
             now,
         };

@@ -96,6 +96,7 @@ pub fn plan(index: usize, plan: &world::Plan) -> PricePlan {
         payment: Payment::Prepaid,
         due_days: 14,
         standing: StandingPolicy::default(),
+        guards: domain::guards::GuardPolicy::default(),
         defaults: TenantDefaults::default(),
     };
     plan.check()

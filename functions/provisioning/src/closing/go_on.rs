@@ -370,7 +370,7 @@ async fn wallet(
     if wallet.recharge.rule.take().is_some() {
         let audit = audit(caller, "wallet.remove_recharge", "closing");
         app.store
-            .write_wallet_rule(tenant, &wallet, &[], &audit)
+            .write_wallet_rule(tenant, &wallet, &[], &audit, None)
             .await?;
         // The tenant's row has a new version: the next round goes on.
         return Ok(Progress::Done(closing.clone()));

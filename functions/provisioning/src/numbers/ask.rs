@@ -18,6 +18,7 @@ use super::order::{Ask, order_id, place};
 use super::preflight::{self, Accepted};
 use super::{Search, account_of, check_urls, for_sale, number_of};
 use crate::app::App;
+use crate::dunning::refuse_restricted;
 use crate::extract::{Caller, IdempotencyKey, Item, JsonBody, TenantPath, is_printable};
 use crate::problem::{Answer, Code, Failure, internal};
 use crate::tenants::{in_service, replayed};
@@ -193,6 +194,7 @@ pub async fn buy(
         return Ok(replayed(ended(&order)?));
     }
     let tenant = in_service(&app, &id).await?;
+    refuse_restricted(&app, &tenant).await?;
     let account_sid = account_of(&tenant)?;
     let phone_number = match (&value.phone_number, &value.search) {
         (Some(number), None) => number.clone(),
@@ -297,7 +299,10 @@ pub(super) async fn move_number(
         }
     };
     let to = match &gaining {
-        Some(gaining) => account_of(gaining)?,
+        Some(gaining) => {
+            refuse_restricted(app, gaining).await?;
+            account_of(gaining)?
+        }
         None => app.main_sid().await?,
     };
     if to == number.account_sid {

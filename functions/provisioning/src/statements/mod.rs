@@ -448,7 +448,7 @@ pub async fn void(
             sequence: Sequence::CreditNote,
             number,
             events: &events,
-            timer_at: change.and_then(|change| change.timer_at(&policy, now)),
+            timer_at: change.and_then(|change| change.timer_at(now)),
             audit: Some((&tenant, &audit)),
         };
         match app.store.issue_statement(&id, &write).await {

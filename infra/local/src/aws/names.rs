@@ -125,4 +125,10 @@ pub(crate) const RECEIVES_MAX: u32 = 5;
 /// Where positions of given-up stream records go.
 pub(crate) const STREAM_FAILURES: &str = "stream-failures";
 /// Events that the suspender wants to hear.
-pub(crate) const SUSPEND_TRIGGERS: [&str; 2] = ["tenant.standing_changed", "tenant.hold_changed"];
+pub(crate) const SUSPEND_TRIGGERS: [&str; 5] = [
+    "tenant.standing_changed",
+    "tenant.hold_changed",
+    "tenant.dunning_changed",
+    "spend.hard_cap_reached",
+    "spend.hard_cap_lifted",
+];

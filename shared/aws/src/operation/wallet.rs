@@ -69,17 +69,19 @@ impl Store {
         Ok(wallets)
     }
 
-    /// Writes a wallet whose money stays as it is, such as a changed rule, with the tenant's audit row.
+    /// Writes a wallet whose money stays as it is, such as a changed rule, with the tenant's audit row, and the timer
+    /// if time alone may change the standing.
     pub async fn write_wallet_rule(
         &self,
         tenant: &Tenant,
         wallet: &Wallet,
         events: &[Event],
         audit: &AuditDraft,
+        timer_at: Option<Timestamp>,
     ) -> Result<Wallet, CommitError> {
         let (transaction, _) = self.write_tenant(tenant, tenant, audit)?;
         let (transaction, wallet) =
-            self.money(transaction, &tenant.id, None, wallet, events, None)?;
+            self.money(transaction, &tenant.id, None, wallet, events, timer_at)?;
         transaction.commit("write wallet rule").await?;
         Ok(wallet)
     }

@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::event::Event;
+use domain::guards::GuardPolicy;
 use domain::ids::{OperatorKeyId, PlanId, TenantId};
 use domain::money::{self, Currency};
 use domain::plan::{Payment, PlanRef, PricePlan, Rule, TenantDefaults};
@@ -105,6 +106,8 @@ struct PlanItem {
     payment: Payment,
     due_days: u16,
     standing: StandingPolicy,
+    #[serde(default, skip_serializing_if = "GuardPolicy::is_default")]
+    guards: GuardPolicy,
     defaults: TenantDefaults,
 }
 
@@ -124,6 +127,7 @@ impl PlanItem {
             payment: plan.payment,
             due_days: plan.due_days,
             standing: plan.standing.clone(),
+            guards: plan.guards.clone(),
             defaults: plan.defaults.clone(),
         }
     }
@@ -149,6 +153,7 @@ impl PlanItem {
             payment: self.payment,
             due_days: self.due_days,
             standing: self.standing,
+            guards: self.guards,
             defaults: self.defaults,
         })
     }

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::caps::Spend;
+use domain::dunning::Dunning;
+use domain::guards::Watched;
 use domain::ids::TenantId;
 use domain::ledger::{Entry, EntryKind, LedgerAccount, Posting};
 use domain::lots::Funds;
@@ -40,6 +43,12 @@ pub(crate) struct WalletItem {
     overdraft: Decimal,
     standing: Standing,
     standing_ver: u64,
+    #[serde(default, skip_serializing_if = "Dunning::is_default")]
+    dunning: Dunning,
+    #[serde(default, skip_serializing_if = "Spend::is_default")]
+    spend: Spend,
+    #[serde(default, skip_serializing_if = "Watched::is_default")]
+    watched: Watched,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     through: Option<Date>,
     #[serde(default, skip_serializing_if = "Recharge::is_default")]
@@ -67,6 +76,9 @@ impl WalletItem {
             overdraft: wallet.funds.overdraft(),
             standing: wallet.standing,
             standing_ver: wallet.standing_ver,
+            dunning: wallet.dunning,
+            spend: wallet.spend,
+            watched: wallet.watched,
             through: wallet.completed_through,
             recharge: wallet.recharge,
             rev: wallet.rev,
@@ -89,6 +101,9 @@ impl WalletItem {
             accounts,
             standing: self.standing,
             standing_ver: self.standing_ver,
+            dunning: self.dunning,
+            spend: self.spend,
+            watched: self.watched,
             completed_through: self.through,
             recharge: self.recharge,
             rev: self.rev,
@@ -541,5 +556,77 @@ impl Store {
             )
             .await?;
         item.map(EntryItem::into_entry).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at() -> Timestamp {
+        "2027-01-15T08:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_standing_that_was_stored_before_there_were_reminders_is_read() {
+        for (stored, standing) in [
+            (
+                r#"{"state":"grace","since":"2027-01-15T08:00:00Z"}"#,
+                Standing::Grace {
+                    since: at(),
+                    reminded: 0,
+                },
+            ),
+            (
+                r#"{"state":"unpaid","since":"2027-01-15T08:00:00Z"}"#,
+                Standing::Unpaid {
+                    since: at(),
+                    dry_since: None,
+                },
+            ),
+            (r#"{"state":"low"}"#, Standing::Low),
+        ] {
+            let read: Standing = serde_json::from_str(stored).unwrap();
+            assert_eq!(read, standing, "{stored}");
+            assert_eq!(serde_json::to_string(&standing).unwrap(), stored);
+        }
+    }
+
+    #[test]
+    fn what_stands_in_a_wallet_besides_money_is_read_back_and_costs_nothing_while_there_is_none() {
+        let tenant = TenantId::from_ulid(domain::ids::ulid(1, 1));
+        let plain = Wallet::new(Currency::USD);
+        let item = crate::store::to_item("test", &WalletItem::new(&tenant, &plain)).unwrap();
+        for name in ["dunning", "spend", "watched"] {
+            assert!(!item.contains_key(name), "{name}");
+        }
+        let mut full = plain.clone();
+        full.standing = Standing::Restricted {
+            since: at(),
+            reminded: 2,
+        };
+        full.dunning = Dunning {
+            exemption: Some(domain::dunning::Exemption::ManualOnly),
+            hold_off_until: Some(at()),
+            released_at: Some(at()),
+            next_action_at: Some(at()),
+        };
+        full.spend.caps.day.hard = Some(Decimal::new(15, 1));
+        full.spend.day = Some(domain::caps::Meter {
+            from: Date::constant(2027, 1, 15),
+            to: Date::constant(2027, 1, 15),
+            charged: Decimal::TWO,
+            is_soft_told: true,
+            capped_at: Some(Decimal::ONE),
+        });
+        full.watched = Watched {
+            day: Some(Date::constant(2027, 1, 15)),
+            is_velocity_told: true,
+            prefixes: vec!["882".to_owned()],
+        };
+        for wallet in [plain, full] {
+            let item = crate::store::to_item("test", &WalletItem::new(&tenant, &wallet)).unwrap();
+            assert_eq!(wallet_from_item(item).unwrap(), wallet);
+        }
     }
 }

@@ -62,6 +62,8 @@ impl Books {
             numbers: &|_| 0,
             rate: &|_, _| None,
             approved: &|_, _| false,
+            past: None,
+            sighted: &[],
             cause: "test",
             now: now.parse().unwrap(),
         };

@@ -76,6 +76,7 @@ impl PricePlan {
         }
         check_floor(self.margin_floor)?;
         self.standing.check().map_err(PlanError::Standing)?;
+        self.guards.check().map_err(PlanError::Plan)?;
         if self.rules.len() > RULES_MAX {
             return Err(PlanError::Plan("a plan has at most 200 rules"));
         }

@@ -5,7 +5,7 @@
 
 mod check;
 mod matching;
-mod rule;
+pub(crate) mod rule;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ pub use rule::{
     UNIT_PRICE_SCALE_MAX,
 };
 
+use crate::guards::GuardPolicy;
 use crate::ids::PlanId;
 use crate::money::Currency;
 use crate::standing::StandingPolicy;
@@ -94,6 +95,8 @@ pub struct PricePlan {
     pub due_days: u16,
     /// When a tenant on this plan is warned, suspended and reactivated.
     pub standing: StandingPolicy,
+    /// What the guards of its tenants look for.
+    pub guards: GuardPolicy,
     /// What its new tenants begin with.
     pub defaults: TenantDefaults,
 }
@@ -123,6 +126,7 @@ pub(crate) mod tests {
             payment: Payment::Prepaid,
             due_days: 14,
             standing: StandingPolicy::default(),
+            guards: GuardPolicy::default(),
             defaults: TenantDefaults::default(),
         }
     }

@@ -402,7 +402,7 @@ impl Model {
     }
 }
 
-mod optional_text {
+pub(crate) mod optional_text {
     //! An amount that may be absent, as a string.
 
     use rust_decimal::Decimal;
@@ -411,7 +411,7 @@ mod optional_text {
     use crate::money;
 
     #[expect(clippy::ref_option, reason = "serde's signature")]
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         value: &Option<Decimal>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
@@ -421,7 +421,7 @@ mod optional_text {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Decimal>, D::Error> {
         let text = Option::<std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
