@@ -23,9 +23,10 @@ use crate::extract::Caller;
 use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
-    acts, api_keys, assignments, auto_recharge, billing, closing, explain, holds, margin, numbers,
-    operator_keys, operator_profile, overrides, plans, pulls, rates, reconciliation, records,
-    rotation, statements, subaccounts, tenants, variances, verify, wallet_view, what_if,
+    acts, api_keys, assignments, auto_recharge, billing, closing, explain, holds, margin,
+    migrations, numbers, operator_keys, operator_profile, overrides, plans, pulls, rates,
+    reconciliation, records, rotation, statements, subaccounts, tenants, variances, verify,
+    wallet_view, what_if,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -247,6 +248,7 @@ pub fn router(app: &Arc<App>) -> Router {
             post(variances::accept),
         )
         .route("/v1/subaccounts/unowned", get(subaccounts::unowned))
+        .merge(migrations::routes())
         .route_layer(from_fn_with_state(Arc::clone(app), auth::require_key))
         .method_not_allowed_fallback(async || Failure::from(Code::METHOD_NOT_ALLOWED))
         .fallback(async || Failure::from(Code::NOT_FOUND))

@@ -50,6 +50,8 @@ mod numbers;
 
 mod closing;
 
+mod migrations;
+
 mod rotation;
 
 mod books;

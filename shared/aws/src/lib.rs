@@ -17,6 +17,7 @@ mod table {
     pub mod control;
     pub mod due;
     pub mod ledger;
+    pub mod migrations;
     pub mod numbers;
     pub mod outbox;
     pub mod pull_state;
@@ -31,6 +32,7 @@ mod table {
 mod operation {
     //! One file per transaction of the design: what is written once, together.
     pub mod billing;
+    pub mod migrations;
     pub mod numbers;
     pub mod provisioning;
     pub mod pulling;
@@ -54,6 +56,7 @@ pub use bus::{Bus, PUT_EVENTS_MAX, Publication};
 pub use error::{CommitError, StoreError};
 pub use names::Names;
 pub use operation::billing::UsageRead;
+pub use operation::migrations::{MigrationWrite, RECORDS_MAX};
 pub use operation::numbers::{OrderAcceptance, OrderEnd};
 pub use operation::provisioning::{Acceptance, Activation};
 pub use operation::statement::{IssueWrite, StatementSource};
@@ -68,6 +71,7 @@ pub use table::callbacks::{CallbackRecord, Recorded};
 pub use table::control::{Idempotency, IdempotencyState, MainRotation, OperatorKey};
 pub use table::due::{ActKind, DueItem, TICK_S, Tick, pull_tick};
 pub use table::ledger::ChainPage;
+pub use table::migrations::{MigrationPage, SharedSubaccount};
 pub use table::outbox::{OUTBOX_PARTITIONS, OutboxRow, outbox_partition};
 pub use table::reconciliation::{ComparedDay, StoredVariance};
 pub use table::statements::{Sequence, StoredStatement};

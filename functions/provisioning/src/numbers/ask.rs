@@ -53,7 +53,7 @@ pub struct AddressBody {
 }
 
 impl AddressBody {
-    fn checked(&self, friendly_name: &str) -> Result<NewAddress, Failure> {
+    pub(crate) fn checked(&self, friendly_name: &str) -> Result<NewAddress, Failure> {
         let secondary = self.street_secondary.as_ref();
         let parts = [
             &self.customer_name,
@@ -387,7 +387,7 @@ impl Brought<'_> {
 }
 
 /// Makes an address, or finds the one of its name that an earlier try made.
-async fn made_address(
+pub(crate) async fn made_address(
     app: &App,
     account_sid: &AccountSid,
     new: &NewAddress,
@@ -435,7 +435,11 @@ pub(crate) fn as_found(
 }
 
 /// The end of a tenant's calls is announced to us unless the caller wants it elsewhere.
-fn with_our_callback(mut urls: NumberUrls, app: &App, tenant: Option<&TenantId>) -> NumberUrls {
+pub(crate) fn with_our_callback(
+    mut urls: NumberUrls,
+    app: &App,
+    tenant: Option<&TenantId>,
+) -> NumberUrls {
     if let Some(tenant) = tenant {
         let ours = view::callback_url(&app.public_base_url, tenant, "calls");
         urls.status_callback.get_or_insert(ours);

@@ -97,7 +97,7 @@ impl ItemState {
             Arrived, Blocked, Configured, Live, Planned, PreflightOk, Requested, RolledBack,
         };
         match (self, next) {
-            (Planned | PreflightOk | Requested, Blocked { .. })
+            (Planned | PreflightOk | Requested | Arrived, Blocked { .. })
             | (Planned | Blocked { .. }, PreflightOk)
             | (PreflightOk, Requested)
             | (Requested, Arrived)
@@ -229,6 +229,9 @@ pub struct Rollback {
     pub actor: String,
     /// Why.
     pub reason: String,
+    /// Numbers that Twilio did not let go, as `<number>: <stable code>`: a person must ask again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
 }
 
 /// What a look at Twilio and the books found.
@@ -356,10 +359,16 @@ impl Migration {
     pub fn has_work(&self) -> bool {
         let is_work = |item: &Item| match item.state {
             ItemState::Planned | ItemState::Requested | ItemState::Arrived => true,
-            ItemState::Configured | ItemState::Live => self.rollback.is_some(),
+            ItemState::Configured | ItemState::Live => self.is_rolling_back(),
             _ => false,
         };
         self.items.iter().any(is_work)
+    }
+
+    /// Are numbers on their way back?
+    pub fn is_rolling_back(&self) -> bool {
+        let rollback = self.rollback.as_ref();
+        rollback.is_some_and(|rollback| rollback.refused.is_empty())
     }
 
     /// Both parties have filed their ticket, so that Twilio may act. We move a split ourselves.

@@ -347,7 +347,7 @@ proptest! {
                     (Some(one), Some(next)) => prop_assert_eq!(next, one + 1),
                     // Whoever was blocked is looked at again from the start.
                     (None, Some(next)) => prop_assert_eq!(next, 1),
-                    (Some(one), None) => prop_assert!(one <= 2 || *next == ItemState::RolledBack),
+                    (Some(one), None) => prop_assert!(one <= 3 || *next == ItemState::RolledBack),
                     (None, None) => prop_assert_eq!(next.name(), "blocked"),
                 }
                 prop_assert!(*one != ItemState::RolledBack);
