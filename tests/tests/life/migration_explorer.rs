@@ -124,6 +124,7 @@ async fn finish(world: &World, case: &Case) {
         let is_done = answer.status < 300 || answer.code() == "credentials_issued";
         assert!(is_done, "{name}: {answer:?}");
     }
+    world.stack.settle().await;
 }
 
 async fn finish_split(world: &World, case: &Case) {

@@ -1,5 +1,6 @@
 //! Numbers come out of a client's own Twilio account, or out of a subaccount that several tenants share.
 
+use domain::Decimal;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -194,6 +195,7 @@ async fn a_client_brings_its_numbers_from_its_own_account_to_a_subaccount_made_f
     assert!(!world.everything_kept().contains(&secret));
     let twice = act(&world, &id, "credentials", &json!({})).await;
     assert_eq!(twice.code(), "credentials_issued", "{twice:?}");
+    world.stack.settle().await;
     assert_eq!(world.event_ids(&tenant.id, "credentials.replaced").len(), 1);
     let live = act(&world, &id, "live", &json!({})).await;
     assert_eq!(states(&live), ["live", "live"], "{live:?}");
@@ -627,9 +629,97 @@ async fn a_split_is_rolled_back_and_the_number_announces_where_it_did() {
         .await;
     assert_eq!(number.text("/voice_url"), "https://old.example/voice");
     let again = act(&world, &id, "rollback", &json!({ "reason": "twice" })).await;
-    assert_eq!(again.code(), "migration_not_ready", "{again:?}");
+    assert_eq!(again.body, back.body);
     // The member can be split again, as a new migration.
     let id = ready_to_split(&world, &shared).await;
     let moved = act(&world, &id, "requested", &json!({})).await;
     assert_eq!(states(&moved), ["configured"], "{moved:?}");
+}
+
+/// What a tenant used of a category costs, as it is booked.
+async fn cost_of(world: &World, tenant: &Tenant, category: &str) -> String {
+    let report = path(tenant, "/usage?from=2026-03-01&to=2026-03-10&by=category");
+    let report = world.get(&report).await;
+    assert_eq!(report.status, 200, "{report:?}");
+    let mut rows = report.body["rows"].as_array().unwrap().iter();
+    let row = rows.find(|row| row["category"] == json!(category));
+    row.map_or_else(
+        || "0".to_owned(),
+        |row| row["cost"].as_str().unwrap().to_owned(),
+    )
+}
+
+/// What Twilio takes for the calls, or messages, of an account's number.
+async fn price(world: &World, account_sid: &str, list: &str, from: &str) -> Decimal {
+    let main = world.stack.main_credentials();
+    let from = from.replace('+', "%2B");
+    let place = format!("/2010-04-01/Accounts/{account_sid}/{list}.json?From={from}");
+    let listed = world
+        .twilio((&main.0, &main.1), Method::GET, &place, &[])
+        .await;
+    let key = list.to_lowercase();
+    let rows = listed.body[key.as_str()].as_array().unwrap().clone();
+    assert!(!rows.is_empty(), "{listed:?}");
+    let prices = rows.iter().map(|row| row["price"].as_str().unwrap());
+    prices.map(|price| -price.parse::<Decimal>().unwrap()).sum()
+}
+
+#[tokio::test]
+async fn usage_before_the_cut_over_is_charged_by_number_and_after_it_by_subaccount() {
+    let world = world().await;
+    let shared = shared(&world).await;
+    let call = |from: &str, account: &str| json!({ "account_sid": account, "from": from, "duration_s": 90, "outcome": "completed" });
+    let message = json!({ "account_sid": shared.account_sid, "from": TWO, "outcome": "delivered" });
+    world
+        .simulate("/calls", &call(ONE, &shared.account_sid))
+        .await;
+    world
+        .simulate("/calls", &call(ONE, &shared.account_sid))
+        .await;
+    world.simulate("/messages", &message).await;
+    world.pass(SignedDuration::from_hours(30)).await;
+    for tenant in [&shared.one, &shared.two] {
+        world.pull(tenant).await;
+        world.pull(tenant).await;
+    }
+    let calls = price(&world, &shared.account_sid, "Calls", ONE).await;
+    let messages = price(&world, &shared.account_sid, "Messages", TWO).await;
+    assert!(calls > Decimal::ZERO && messages > Decimal::ZERO);
+    let outbound = "calls-outbound";
+    assert_eq!(
+        cost_of(&world, &shared.one, outbound).await,
+        calls.normalize().to_string()
+    );
+    assert_eq!(cost_of(&world, &shared.one, "sms-outbound").await, "0");
+    assert_eq!(cost_of(&world, &shared.two, outbound).await, "0");
+    let sms = cost_of(&world, &shared.two, "sms-outbound").await;
+    assert_eq!(sms, messages.normalize().to_string());
+
+    let id = ready_to_split(&world, &shared).await;
+    let moved = act(&world, &id, "requested", &json!({})).await;
+    assert_eq!(states(&moved), ["configured"], "{moved:?}");
+    world
+        .simulate("/calls", &call(ONE, &shared.one.account_sid))
+        .await;
+    world.pass(SignedDuration::from_hours(50)).await;
+    world.pull(&shared.one).await;
+    let after = price(&world, &shared.one.account_sid, "Calls", ONE).await;
+    let both = (calls + after).normalize().to_string();
+    assert_eq!(cost_of(&world, &shared.one, outbound).await, both);
+    let verified = act(&world, &id, "verify", &json!({})).await;
+    assert_eq!(verified.body["verification"]["ok"], true, "{verified:?}");
+    let checks = verified.body["verification"]["checks"].as_array().unwrap();
+    for what in ["usage_before", "usage_after", "traffic_in_former_account"] {
+        assert!(
+            checks.iter().any(|check| check["what"] == what),
+            "{what}: {verified:?}"
+        );
+    }
+    let ledger = world.get(&path(&shared.one, "/ledger/verify")).await;
+    assert_eq!(ledger.body["differences_count"], 0, "{ledger:?}");
+    assert!(
+        world.failed_invocations().is_empty(),
+        "{:?}",
+        world.failed_invocations()
+    );
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use twilio::AccountStatus;
 
 use super::change::{change, load};
-use super::{MigrationPath, go_on, look, shown};
+use super::{MigrationPath, go_on, look, shown, usage};
 use crate::app::App;
 use crate::extract::{Caller, JsonBody, check_reason, is_printable};
 use crate::numbers::{AddressBody, made_address};
@@ -330,7 +330,8 @@ pub async fn verify(
     JsonBody { .. }: JsonBody<Nothing>,
 ) -> Answer {
     let migration = load(&app, &id).await?;
-    let checks = numbers_at_twilio(&app, &migration).await?;
+    let mut checks = numbers_at_twilio(&app, &migration).await?;
+    checks.extend(Box::pin(usage::compare(&app, &migration)).await?);
     let at = app.host.now();
     let why = ("migration.verify", "asked for");
     let changed = change(&app, &caller, &id, why, |before| {

@@ -14,6 +14,7 @@ mod look;
 mod page;
 mod shared;
 mod shown;
+mod usage;
 
 use std::sync::Arc;
 

@@ -47,13 +47,13 @@ pub struct FoundNumber {
     pub urls: NumberUrls,
 }
 
-/// What an account used over some days: as Twilio sums it up, and as it is booked.
+/// What a tenant used over some days: as Twilio sums it up, and as it is booked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
     /// `before` or `after` the cut-over.
     pub when: &'static str,
-    /// The account.
-    pub account_sid: AccountSid,
+    /// Of which accounts and days.
+    pub subject: String,
     /// Twilio's figure.
     pub twilio: Decimal,
     /// Ours.
@@ -127,7 +127,7 @@ pub fn compare_usage(usage: &[Usage], stragglers: &[(String, usize)]) -> Vec<Che
     let sums = usage.iter().map(|sum| {
         let what = format!("usage_{}", sum.when);
         let (twilio, booked) = (money::to_text(sum.twilio), money::to_text(sum.booked));
-        Check::new(&what, sum.account_sid.as_str(), twilio, booked)
+        Check::new(&what, &sum.subject, twilio, booked)
     });
     let late = stragglers.iter().map(|(number, count)| {
         let (none, found) = ("0".to_owned(), count.to_string());

@@ -5,6 +5,7 @@
 //! skipped: what may not follow is left out, and whoever decides is asked again.
 
 mod check;
+mod shares;
 mod tickets;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use crate::numbers::{NumberUrls, Obstacle};
 use crate::tenant::is_unprintable;
 
 pub use check::{Check, FoundNumber, Usage, compare_numbers, compare_usage, differences};
+pub use shares::{add_shares, has_part_since, is_of, own_items};
 pub use tickets::{CheckListEntry, Parties, Tickets, check_list, tickets};
 
 /// Numbers of one migration.

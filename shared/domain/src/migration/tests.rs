@@ -292,7 +292,7 @@ fn a_verification_says_which_number_is_elsewhere_or_announces_elsewhere() {
 fn usage_agrees_to_the_last_digit_or_not_at_all() {
     let sum = |twilio, booked| Usage {
         when: "after",
-        account_sid: account(2),
+        subject: "2026-03-01 to 2026-03-02".to_owned(),
         twilio,
         booked,
     };
