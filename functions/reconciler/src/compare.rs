@@ -221,7 +221,7 @@ impl Function {
             .collect();
         // What members of a shared subaccount used there stands in their books, beside what they used in their
         // own: neither account can be held against one sheet. What nobody is charged for is unattributed.
-        let shares = |sid: &AccountSid| {
+        let is_mixed = |sid: &AccountSid| {
             shared.contains(sid)
                 || of_tenants
                     .get(sid)
@@ -230,7 +230,7 @@ impl Function {
         let mut ranked: Vec<(u8, AccountDay<'a>)> = Vec::new();
         for sid in known
             .into_iter()
-            .filter(|sid| **sid != run.main.account_sid && !shares(sid))
+            .filter(|sid| **sid != run.main.account_sid && !is_mixed(sid))
         {
             let owner = of_tenants.get(sid).map(|tenant| {
                 let wallet = wallets.get(&tenant.id);

@@ -8,9 +8,8 @@ use serde_json::json;
 use tests::explorer::{Disturbance, explore};
 use tests::{Tenant, World};
 
-use super::migrations::{
-    ONE, Shared, TWO, act, filed, ready_to_split, shared, shown, states, until_it_goes_on, world,
-};
+use super::migrations::{ONE, TWO, act, filed, shown, states, until_it_goes_on, world};
+use super::splits::{Shared, ready_to_split, shared};
 use super::support::{ask, holder, number_from_nowhere};
 
 /// A migration that is about to go on, and what its number must come to.

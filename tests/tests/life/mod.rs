@@ -5,4 +5,5 @@ mod migration_explorer;
 mod migrations;
 mod numbers;
 mod rotation;
+mod splits;
 mod support;

@@ -78,7 +78,7 @@ async fn give_up(app: &App, caller: &Caller, migration: &Migration) -> Result<()
 /// What a round came to.
 enum Round {
     /// The row has changed; `None`: somebody else was first.
-    Written(Option<Migration>),
+    Written(Option<Box<Migration>>),
     /// Nothing can be done now.
     Rest,
 }
@@ -95,7 +95,7 @@ async fn go_on(
         }
         let round = Box::pin(round(app, caller, &migration)).await;
         match round {
-            Ok(Round::Written(Some(next))) => migration = next,
+            Ok(Round::Written(Some(next))) => migration = *next,
             Ok(Round::Written(None)) => {
                 app.pause().await;
                 migration = load(app, &migration.id).await?;
@@ -174,7 +174,7 @@ async fn write(
     };
     let why = ("migration.advance", after.state());
     let written = save(app, caller, (before, after.clone()), why, along).await?;
-    Ok(Round::Written(written))
+    Ok(Round::Written(written.map(Box::new)))
 }
 
 /// The gaining subaccount is the tenant's own, once provisioning has made it.
@@ -383,17 +383,16 @@ async fn order(
         migration.id,
         asked_at.unwrap_or(migration.asked_at)
     )));
-    let found = match app.store.number(sid).await? {
-        Some(known) => known,
-        None => {
-            let held = held_by(app, from).await?;
-            let Some(number) = held.iter().find(|number| number.sid == *sid) else {
-                return Ok(OrderState::Refused {
-                    code: crate::problem::Code::NUMBER_NOT_FOUND.name.to_owned(),
-                });
-            };
-            as_found(app, number, tenant.as_ref())
-        }
+    let found = if let Some(known) = app.store.number(sid).await? {
+        known
+    } else {
+        let held = held_by(app, from).await?;
+        let Some(number) = held.iter().find(|number| number.sid == *sid) else {
+            return Ok(OrderState::Refused {
+                code: crate::problem::Code::NUMBER_NOT_FOUND.name.to_owned(),
+            });
+        };
+        as_found(app, number, tenant.as_ref())
     };
     let ask = Ask {
         act: NumberAct::Transfer {

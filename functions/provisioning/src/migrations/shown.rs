@@ -39,20 +39,27 @@ pub(super) fn reason(state: &ItemState) -> &str {
 }
 
 fn item(item: &domain::migration::Item) -> Value {
-    let note = match &item.state {
+    let note = |state: &ItemState| match state {
         ItemState::Blocked { note, .. } => note.clone(),
         _ => None,
     };
-    let reason = Some(reason(&item.state)).filter(|reason| !reason.is_empty());
+    let reason = |state| Some(reason(state).to_owned()).filter(|reason| !reason.is_empty());
+    let history = item.history.iter().map(|reached| {
+        json!({
+            "at": reached.at, "state": reached.state.name(),
+            "reason": reason(&reached.state), "note": note(&reached.state),
+        })
+    });
+    let history: Vec<Value> = history.collect();
     json!({
         "phone_number": item.phone_number,
         "sid": item.sid.as_ref().map(domain::ids::PhoneNumberSid::as_str),
         "state": item.state.name(),
-        "reason": reason,
-        "note": note,
+        "reason": reason(&item.state),
+        "note": note(&item.state),
         "marks": item.marks,
         "urls": item.urls,
-        "history": item.history,
+        "history": history,
     })
 }
 

@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
+use super::entry::one_line;
 use super::*;
-use crate::tenant::check_name;
+use crate::tenant::{check_name, is_unprintable};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()

@@ -5,7 +5,8 @@
 
 use serde::Serialize;
 
-use super::{Item, ItemState, Kind, Migration, one_line};
+use super::entry::one_line;
+use super::{Item, ItemState, Kind, Migration};
 use crate::ids::AccountSid;
 
 /// Who asks, as it stands in both tickets.
