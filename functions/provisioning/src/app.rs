@@ -24,9 +24,9 @@ use crate::main_account::MainAccount;
 use crate::problem::{Code, Failure};
 use crate::{
     acts, adopt, api_keys, assignments, auto_recharge, billing, caps, closing, drift, dunning,
-    erase, explain, export, exposure, holds, margin, numbers, operator_keys, operator_profile,
-    overrides, plans, pulls, rates, reconciliation, records, rotation, statements, subaccounts,
-    tenants, test_traffic, variances, verify, wallet_view, what_if,
+    erase, explain, export, exposure, holds, margin, migrations, numbers, operator_keys,
+    operator_profile, overrides, plans, pulls, rates, reconciliation, records, rotation,
+    statements, subaccounts, tenants, test_traffic, variances, verify, wallet_view, what_if,
 };
 
 /// Plan versions that one instance remembers; a version never changes.
@@ -259,6 +259,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/v1/subaccounts", get(adopt::list))
         .route("/v1/subaccounts/adopt", post(adopt::adopt))
         .route("/v1/subaccounts/unowned", get(subaccounts::unowned))
+        .merge(migrations::routes())
         .route_layer(from_fn_with_state(Arc::clone(app), auth::require_key))
         .method_not_allowed_fallback(async || Failure::from(Code::METHOD_NOT_ALLOWED))
         .fallback(async || Failure::from(Code::NOT_FOUND))

@@ -45,6 +45,10 @@ pub async fn check(app: &App, caller: &Caller) -> Result<DriftReport, Failure> {
         tenants = all_tenants(app).await?;
         let found = survey(&accounts, &tenants, now);
         unowned = found.unowned;
+        // A shared one has an owner row of its own kind.
+        for shared in app.store.shared_subaccounts().await? {
+            unowned.retain(|sid| *sid != shared.account_sid);
+        }
         found.findings
     } else {
         // Nothing can be said about subaccounts, and nothing done.

@@ -71,7 +71,7 @@ impl Function {
         if event::is_from_queue(&event.payload) {
             let batch: SqsEvent = serde_json::from_value(event.payload)?;
             Ok(serde_json::to_value(
-                self.resume_all(batch, &request_id).await,
+                Box::pin(self.resume_all(batch, &request_id)).await,
             )?)
         } else {
             self.answer(event.payload, request_id).await

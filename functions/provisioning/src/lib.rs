@@ -74,6 +74,8 @@ mod numbers;
 
 mod closing;
 
+mod migrations;
+
 mod rotation;
 
 mod books;

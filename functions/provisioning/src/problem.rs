@@ -62,6 +62,8 @@ codes! {
     LINE_NOT_FOUND 404 "line_not_found" "Nothing is booked there.";
     TOP_UP_NOT_FOUND 404 "top_up_not_found" "The tenant has no top-up with this reference.";
     RECHARGE_REQUEST_NOT_FOUND 404 "recharge_request_not_found" "The tenant's auto-recharge made no such request.";
+    MIGRATION_NOT_FOUND 404 "migration_not_found" "There is no such migration.";
+    SHARED_SUBACCOUNT_NOT_FOUND 404 "shared_subaccount_not_found" "No such subaccount is shared.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "This endpoint does not take that method.";
     EXTERNAL_ID_TAKEN 409 "external_id_taken" "Another tenant has this external id.";
     REQUEST_IN_PROGRESS 409 "request_in_progress" "The same request is being worked on.";
@@ -95,6 +97,10 @@ codes! {
     CONFIRMATION_MISSING 409 "confirmation_missing" "This cannot be undone: type back what the detail names.";
     TENANT_RESTRICTED 409 "tenant_restricted" "The tenant is in arrears: it gets no new numbers and keys before it has paid.";
     RATE_RECORDED 409 "rate_recorded" "Another rate is recorded for one of these days, and rates never change.";
+    MIGRATION_NOT_READY 409 "migration_not_ready" "The migration is not there yet, or is past it; the detail says what is missing.";
+    MIGRATION_NOT_VERIFIED 409 "migration_not_verified" "Twilio does not have what the migration asked for; the detail names what differs.";
+    CREDENTIALS_ISSUED 409 "credentials_issued" "The migration's key was shown once already; revoke it to have another.";
+    NUMBER_IN_MIGRATION 409 "number_in_migration" "Another migration of the tenant moves one of the numbers; the detail names them.";
     BODY_TOO_LARGE 413 "body_too_large" "The body is longer than 64 KiB.";
     CONTENT_TYPE_UNSUPPORTED 415 "content_type_unsupported" "The body must be application/json.";
     IDEMPOTENCY_KEY_MISMATCH 422 "idempotency_key_mismatch" "This idempotency key was used for another request.";
@@ -130,6 +136,7 @@ codes! {
     URL_INVALID 422 "url_invalid" "A callback URL is http or https, printable, and at most 2,048 bytes.";
     ADDRESS_INVALID 422 "address_invalid" "An address has a name, street, city, region, postal code and an ISO country.";
     ADDRESS_REQUIRED 422 "address_required" "The number needs an address in the account that is to hold it.";
+    MIGRATION_INVALID 422 "migration_invalid" "The migration's accounts, numbers, tickets or marks make no sense.";
     TWILIO_REJECTED 422 "twilio_rejected" "Twilio refused, and will refuse again.";
     INTERNAL 500 "internal_error" "Something is wrong on our side; it is logged.";
     TWILIO_UNUSABLE 502 "twilio_unusable" "Twilio's answer cannot be used.";

@@ -14,6 +14,7 @@ use twilio::{AccountStatus, UsageQuery, UsageSpan};
 use crate::app::{App, day_of};
 use crate::extract::Caller;
 use crate::main_account::MainError;
+use crate::migrations;
 use crate::numbers::{carry_out_all, held_by};
 use crate::problem::Failure;
 use crate::rotation::{self, Ended};
@@ -43,6 +44,7 @@ pub async fn resume(
     let Some(tenant) = app.store.tenant(&command.tenant_id).await? else {
         return Ok("absent");
     };
+    let tenant = Box::pin(migrations::by_timer(app, caller, tenant)).await?;
     if tenant.lifecycle == Lifecycle::Provisioning {
         return Box::pin(go_on(app, caller, tenant)).await;
     }

@@ -77,6 +77,14 @@ impl NewTenant {
         }
     }
 
+    /// The same without an API key: where nobody would see its secret.
+    pub fn without_api_key(self) -> Self {
+        Self {
+            issue_api_key: Some(false),
+            ..self
+        }
+    }
+
     /// How it is billed: what the sign-up says, else the plan's defaults.
     fn billing(&self, plan: &PricePlan) -> Result<BillingProfile, Failure> {
         let change = BillingChange {
@@ -325,6 +333,7 @@ pub(crate) fn acceptance(
         failure: None,
         idempotency_hash: Some(request.key_hash.clone()),
         api_key_sid: None,
+        shared_sids: Vec::new(),
         open_orders: Vec::new(),
         closing: None,
         rotation: None,

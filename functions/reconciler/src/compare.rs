@@ -214,10 +214,23 @@ impl Function {
             .collect();
         let listed = run.accounts.iter().flatten().map(|account| &account.sid);
         let known: BTreeSet<&AccountSid> = listed.chain(of_tenants.keys().copied()).collect();
+        let shared: BTreeSet<&AccountSid> = run
+            .tenants
+            .iter()
+            .flat_map(|tenant| &tenant.shared_sids)
+            .collect();
+        // What members of a shared subaccount used there stands in their books, beside what they used in their
+        // own: neither account can be held against one sheet. What nobody is charged for is unattributed.
+        let is_mixed = |sid: &AccountSid| {
+            shared.contains(sid)
+                || of_tenants
+                    .get(sid)
+                    .is_some_and(|tenant| !tenant.shared_sids.is_empty())
+        };
         let mut ranked: Vec<(u8, AccountDay<'a>)> = Vec::new();
         for sid in known
             .into_iter()
-            .filter(|sid| **sid != run.main.account_sid)
+            .filter(|sid| **sid != run.main.account_sid && !is_mixed(sid))
         {
             let owner = of_tenants.get(sid).map(|tenant| {
                 let wallet = wallets.get(&tenant.id);

@@ -6,7 +6,9 @@ use domain::booking::follows;
 use domain::detail::Item;
 use domain::holdings::HeldNumber;
 use domain::ids::AccountSid;
+use domain::migration::{add_shares, has_part_since, own_items};
 use domain::money::Currency;
+use domain::numbers::NumberRecord;
 use domain::period::day_of;
 use domain::plan::RuleSet;
 use domain::pull_state::PullState;
@@ -48,8 +50,15 @@ impl Function {
             account_sid: main.account_sid,
             auth_token: main.auth_token,
         });
+        // Numbers that it holds or held in subaccounts that it shares with others.
+        let shared = if run.tenant.shared_sids.is_empty() {
+            Vec::new()
+        } else {
+            self.store.numbers_of(&run.tenant.id).await?
+        };
+        let books = (read, state);
         let fetched = self
-            .fetch_with(&credentials, account_sid, run, read, state)
+            .fetch_with(&credentials, account_sid, run, books, &shared)
             .await;
         if matches!(fetched, Err(twilio::Error::Alarm { .. })) {
             // The main token may have been rotated: the redelivered message reads it again.
@@ -66,8 +75,8 @@ impl Function {
         credentials: &Credentials,
         account_sid: &AccountSid,
         run: &Run<'_>,
-        read: &UsageRead,
-        state: Option<&PullState>,
+        (read, state): (&UsageRead, Option<&PullState>),
+        shared: &[NumberRecord],
     ) -> Result<(Found, Vec<Date>), twilio::Error> {
         let mut found = Found::default();
         for span in run.window.chunk_by(|day, next| follows(*day, *next)) {
@@ -78,6 +87,8 @@ impl Function {
                 .await?;
             found.records.extend(rows.into_iter().map(to_record));
         }
+        let own_part = self.part_of_shared(credentials, run, shared).await?;
+        add_shares(&mut found.records, &own_part);
         let rules = run.rules();
         let needs_items = |day: Date| rules.get(&day).is_some_and(items::is_needed);
         let unchanged = window::unchanged(&run.window, &read.sheets, &found.records);
@@ -95,6 +106,8 @@ impl Function {
         found.records.retain(|record| days.contains(&record.day));
         let wanted = items::wanted(&days, |day| rules.get(day));
         found.items = items::list(&self.twilio, credentials, account_sid, &wanted).await?;
+        let is_listed = |item: &Item| wanted.holds(item.day(), &item.category());
+        found.items.extend(own_part.into_iter().filter(is_listed));
         let today = day_of(run.now);
         let guards = rules.get(&today).map(|rules| &rules.plan().guards);
         let is_watched = guards.is_some_and(|guards| !guards.high_risk_prefixes.is_empty());
@@ -122,6 +135,28 @@ impl Function {
             found.numbers = Some(held.collect());
         }
         Ok((found, days))
+    }
+
+    /// The tenant's part of subaccounts that it shares: calls and messages of numbers that it held there then.
+    async fn part_of_shared(
+        &self,
+        credentials: &Credentials,
+        run: &Run<'_>,
+        numbers: &[NumberRecord],
+    ) -> Result<Vec<Item>, twilio::Error> {
+        let mut own = Vec::new();
+        for sid in &run.tenant.shared_sids {
+            if !has_part_since(numbers, sid, run.window[0]) {
+                continue;
+            }
+            let wanted = Wanted {
+                calls: run.window.clone(),
+                messages: run.window.clone(),
+            };
+            let listed = items::list(&self.twilio, credentials, sid, &wanted).await?;
+            own.extend(own_items(listed, numbers, sid, &run.tenant.id));
+        }
+        Ok(own)
     }
 
     /// Recorded rates for currencies other than the tenant's.

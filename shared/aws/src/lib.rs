@@ -18,6 +18,7 @@ mod table {
     pub mod drift;
     pub mod due;
     pub mod ledger;
+    pub mod migrations;
     pub mod numbers;
     pub mod outbox;
     pub mod pull_state;
@@ -33,6 +34,7 @@ mod table {
 mod operation {
     //! One file per transaction of the design: what is written once, together.
     pub mod billing;
+    pub mod migrations;
     pub mod numbers;
     pub mod provisioning;
     pub mod pulling;
@@ -56,6 +58,7 @@ pub use bus::{Bus, PUT_EVENTS_MAX, Publication};
 pub use error::{CommitError, StoreError};
 pub use names::Names;
 pub use operation::billing::UsageRead;
+pub use operation::migrations::{MigrationWrite, RECORDS_MAX};
 pub use operation::numbers::{OrderAcceptance, OrderEnd};
 pub use operation::provisioning::{Acceptance, Activation};
 pub use operation::statement::{IssueWrite, StatementSource};
@@ -71,6 +74,7 @@ pub use table::control::{Idempotency, IdempotencyState, MainRotation, OperatorKe
 pub use table::drift::DriftReport;
 pub use table::due::{ActKind, DueItem, TICK_S, Tick, pull_tick};
 pub use table::ledger::ChainPage;
+pub use table::migrations::{MigrationPage, SharedSubaccount};
 pub use table::outbox::{OUTBOX_PARTITIONS, OutboxRow, outbox_partition};
 pub use table::reconciliation::{ComparedDay, StoredVariance};
 pub use table::silences::Silence;

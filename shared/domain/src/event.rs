@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::dunning::Exemption;
-use crate::ids::{AccountSid, CallSid, EventId, PhoneNumberSid, TenantId};
+use crate::ids::{AccountSid, CallSid, EventId, KeySid, MigrationId, PhoneNumberSid, TenantId};
 use crate::money;
 use crate::recharge::RechargeRequest;
 use crate::tenant::Hold;
@@ -137,6 +137,26 @@ pub enum Fact {
     CredentialsRotated {
         /// The account.
         account_sid: AccountSid,
+    },
+    /// Numbers of a migration have come to another state.
+    #[serde(rename = "migration.advanced")]
+    MigrationAdvanced {
+        /// The migration.
+        migration_id: MigrationId,
+        /// The numbers, as `<number>: <state>` or `<number>: blocked, <stable code>`.
+        numbers: Vec<String>,
+    },
+    /// A migrated tenant has another subaccount and API key than before. Whoever uses them must change over.
+    #[serde(rename = "credentials.replaced")]
+    CredentialsReplaced {
+        /// The migration.
+        migration_id: MigrationId,
+        /// The account that was used until now.
+        former_account_sid: AccountSid,
+        /// The subaccount to use from now on.
+        account_sid: AccountSid,
+        /// The API key, whose secret was shown once.
+        api_key_sid: KeySid,
     },
     /// A phone number was bought.
     #[serde(rename = "number.bought")]
@@ -495,6 +515,8 @@ impl Fact {
             Self::DriftFound { .. } => "drift.found",
             Self::DriftResolved { .. } => "drift.resolved",
             Self::CredentialsRotated { .. } => "credentials.rotated",
+            Self::MigrationAdvanced { .. } => "migration.advanced",
+            Self::CredentialsReplaced { .. } => "credentials.replaced",
             Self::NumberBought { .. } => "number.bought",
             Self::NumberTransferred { .. } => "number.transferred",
             Self::NumberReleased { .. } => "number.released",

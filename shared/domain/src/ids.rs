@@ -107,6 +107,8 @@ ulid_ids! {
     OperatorKeyId "opk_";
     /// An accepted request about a phone number.
     NumberOrderId "ord_";
+    /// A migration of numbers to a tenant.
+    MigrationId "mig_";
 }
 
 impl TenantId {

@@ -63,6 +63,8 @@ pub mod provisioning;
 
 pub mod numbers;
 
+pub mod migration;
+
 pub mod rotation;
 
 pub mod closing;

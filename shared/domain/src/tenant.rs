@@ -242,6 +242,8 @@ pub struct Tenant {
     pub idempotency_hash: Option<String>,
     /// The API key that provisioning issued, if it did.
     pub api_key_sid: Option<crate::ids::KeySid>,
+    /// Subaccounts that it shares, or shared, with other tenants: usage of its numbers there is its own.
+    pub shared_sids: Vec<AccountSid>,
     /// Accepted requests about its phone numbers that are not done yet.
     pub open_orders: Vec<NumberOrderId>,
     /// Its closing, once a person has confirmed it.

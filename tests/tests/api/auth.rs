@@ -63,6 +63,10 @@ async fn every_bearer_that_is_not_valid_gets_the_same_401() {
         (Method::GET, "/v1/tenants/x/callbacks/y"),
         (Method::GET, "/v1/reconciliation"),
         (Method::GET, "/v1/subaccounts/unowned"),
+        (Method::POST, "/v1/migrations"),
+        (Method::GET, "/v1/migrations/x/view"),
+        (Method::POST, "/v1/migrations/x/credentials"),
+        (Method::PUT, "/v1/shared-subaccounts/x"),
         (Method::POST, "/v1/operator-keys"),
         (Method::DELETE, "/v1/operator-keys/x"),
     ];

@@ -54,7 +54,7 @@ pub struct AddressBody {
 }
 
 impl AddressBody {
-    fn checked(&self, friendly_name: &str) -> Result<NewAddress, Failure> {
+    pub(crate) fn checked(&self, friendly_name: &str) -> Result<NewAddress, Failure> {
         let secondary = self.street_secondary.as_ref();
         let parts = [
             &self.customer_name,
@@ -392,7 +392,7 @@ impl Brought<'_> {
 }
 
 /// Makes an address, or finds the one of its name that an earlier try made.
-async fn made_address(
+pub(crate) async fn made_address(
     app: &App,
     account_sid: &AccountSid,
     new: &NewAddress,

@@ -31,10 +31,10 @@ use crate::problem::{Answer, Code, Failure, internal};
 use crate::tenants::in_service;
 use crate::view;
 
-pub(crate) use ask::{as_found, with_our_callback};
+pub(crate) use ask::{AddressBody, as_found, made_address, with_our_callback};
 pub use ask::{buy, release, transfer};
 pub use main_numbers::{list as list_main, transfer as transfer_main};
-pub(crate) use order::{Ask, carry_out, carry_out_all, order_id, place};
+pub(crate) use order::{Ask, carry_out, carry_out_all, order_id, place, refusal};
 pub(crate) use preflight::{Accepted, facts};
 
 /// Numbers for sale that one search shows.

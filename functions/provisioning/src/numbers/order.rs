@@ -171,7 +171,7 @@ pub(crate) async fn carry_out(
 }
 
 /// The stable code of what Twilio says no to.
-pub(super) fn refusal(error: &twilio::Error) -> Code {
+pub(crate) fn refusal(error: &twilio::Error) -> Code {
     match error.reject_reason() {
         Some(
             RejectReason::AddressRequired

@@ -121,7 +121,7 @@ impl Store {
         Ok(next)
     }
 
-    fn number_write<'a>(
+    pub(crate) fn number_write<'a>(
         &self,
         transaction: Transaction<'a>,
         record: &NumberRecord,

@@ -98,6 +98,8 @@ pub(crate) struct TenantItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key_sid: Option<KeySid>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shared: Vec<AccountSid>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     orders: Vec<NumberOrderId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     closing: Option<Closing>,
@@ -154,6 +156,7 @@ impl TenantItem {
             failure: tenant.failure,
             idem: tenant.idempotency_hash,
             key_sid: tenant.api_key_sid,
+            shared: tenant.shared_sids,
             orders: tenant.open_orders,
             closing: tenant.closing,
             rotation: tenant.rotation,
@@ -204,6 +207,7 @@ impl TenantItem {
             failure: self.failure,
             idempotency_hash: self.idem,
             api_key_sid: self.key_sid,
+            shared_sids: self.shared,
             open_orders: self.orders,
             closing: self.closing,
             rotation: self.rotation,
