@@ -48,6 +48,10 @@ def main(path, tenants):
     charge = sum(Decimal(row["charge"]) for row in result["margin"])
     charged = sum(Decimal(row["charged"]) for row in result["tenants"])
     check(charge == charged, f"margins hold {charge}, the ledgers {charged}")
+    moved = {one["kind"]: one for one in result["life"]["migrations"]}
+    check(sorted(moved) == ["external", "split"], f"not both kinds of migration: {moved}")
+    for one in moved.values():
+        check(one["is_verified"] and one["numbers_live"] == one["numbers"] > 0, f"not live: {one}")
     rotation, closing = result["life"]["rotation"], result["life"]["closing"]
     check(rotation["callbacks"] > 20 and rotation["refused"] == 0, f"callbacks were refused: {rotation}")
     check(closing["lifecycle"] == "closed" and closing["numbers_rescued"] == 2, f"not closed as told: {closing}")

@@ -50,6 +50,8 @@ pub struct Adoption {
 struct Looked {
     account: Account,
     owner: Option<TenantId>,
+    /// Several tenants wait in it for their split.
+    is_shared: bool,
     shared_because: Vec<&'static str>,
 }
 
@@ -60,6 +62,7 @@ impl Looked {
             "friendly_name": self.account.friendly_name,
             "status": self.account.status.as_str(),
             "date_created": self.account.date_created,
+            "is_shared": self.is_shared,
             "tenant_id": self.owner.as_ref().map(TenantId::as_str),
             "looks_shared": !self.shared_because.is_empty(),
             "shared_because": self.shared_because,
@@ -72,7 +75,10 @@ pub async fn list(State(app): State<Arc<App>>) -> Answer {
     let accounts = open_accounts(&app).await?;
     let total = accounts.len();
     let looked = look(&app, accounts).await?;
-    let unowned = looked.iter().filter(|one| one.owner.is_none()).count();
+    let unowned = looked
+        .iter()
+        .filter(|one| one.owner.is_none() && !one.is_shared)
+        .count();
     let shown: Vec<Value> = looked.iter().map(Looked::shown).collect();
     Ok(view::json(
         StatusCode::OK,
@@ -99,6 +105,7 @@ async fn look(app: &Arc<App>, accounts: Vec<Account>) -> Result<Vec<Looked>, Fai
 
 async fn look_into(app: Arc<App>, account: Account, index: usize) -> Result<Looked, Failure> {
     let owner = app.store.tenant_of_sid(&account.sid).await?;
+    let is_shared = app.store.shared_subaccount(&account.sid).await?.is_some();
     let shared_because = if owner.is_none() && index < ADOPTED_MAX {
         shared_because(&app, &account).await?
     } else {
@@ -107,6 +114,7 @@ async fn look_into(app: Arc<App>, account: Account, index: usize) -> Result<Look
     Ok(Looked {
         account,
         owner,
+        is_shared,
         shared_because,
     })
 }
@@ -178,7 +186,7 @@ pub async fn adopt(
         let key = hex_sha256(&format!("adopt {key_hash} {}", one.account.sid));
         let earlier = app.store.idempotency(&key).await?;
         let is_ours = earlier.map(|earlier| earlier.tenant);
-        let taken = one.owner.is_some() && one.owner != is_ours;
+        let taken = one.is_shared || (one.owner.is_some() && one.owner != is_ours);
         if taken && !value.all {
             return Err(Code::SUBACCOUNT_OWNED.because(one.account.sid.to_string()));
         }

@@ -90,6 +90,15 @@ impl Api {
         answer(self.http.request(Method::GET, url), path).await
     }
 
+    /// `POST` on Twilio's API, with the main account's own credentials.
+    pub async fn twilio_post(&self, path: &str, form: &[(&str, &str)]) -> Result<Value, DemoError> {
+        let (account_sid, auth_token) = &self.main;
+        let url = format!("{}/2010-04-01{path}", self.base_url);
+        let request = self.http.request(Method::POST, url);
+        let request = request.basic_auth(account_sid, Some(auth_token));
+        answer(request.form(form), path).await
+    }
+
     /// `GET` on Twilio's API below the main account, with its own credentials.
     pub async fn twilio(&self, path: &str) -> Result<Value, DemoError> {
         let (account_sid, auth_token) = &self.main;

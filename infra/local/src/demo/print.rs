@@ -103,7 +103,24 @@ pub(crate) fn text(report: &Report, options: &Options) -> String {
 /// A tenant's life besides its traffic.
 fn life(report: &Report) -> String {
     let (rotation, closing) = (&report.life.rotation, &report.life.closing);
-    format!(
+    let mut out = String::new();
+    for migration in &report.life.migrations {
+        write!(
+            out,
+            "\nMigration ({}, {}): {} of {} numbers live, {}",
+            migration.kind,
+            migration.tenant_id,
+            migration.numbers_live,
+            migration.numbers,
+            if migration.is_verified {
+                "verified against Twilio"
+            } else {
+                "NOT verified"
+            },
+        )
+        .ok();
+    }
+    out + &format!(
         "\nA tenant's life ({})\n  \
          auth token {} while {} callbacks were sent: {} accepted, {} refused\n  \
          {}: {} live call(s) ended, {} numbers rescued to the main account, {} paid back, balance {}, {} files archived",
