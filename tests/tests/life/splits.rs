@@ -178,8 +178,12 @@ async fn a_number_in_a_call_is_not_cut_over_until_a_person_accepts_it() {
     let call = json!({ "account_sid": shared.account_sid, "from": ONE, "duration_s": 86_400, "outcome": "completed" });
     world.simulate("/calls", &call).await;
     world.pass(SignedDuration::from_mins(2)).await;
-    let refused = act(&world, &id, "requested", &json!({})).await;
-    assert_eq!(refused.code(), "migration_not_ready", "{refused:?}");
+    let stopped = act(&world, &id, "requested", &json!({})).await;
+    assert_eq!(states(&stopped), ["blocked"], "{stopped:?}");
+    assert_eq!(stopped.text("/numbers/0/reason"), "number_in_call");
+    assert_eq!(holder(&world, &shared.numbers[0]).await, shared.account_sid);
+    let again = act(&world, &id, "requested", &json!({})).await;
+    assert_eq!(again.code(), "migration_not_ready", "{again:?}");
     let accepted = act(
         &world,
         &id,

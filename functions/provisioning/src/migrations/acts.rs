@@ -193,7 +193,11 @@ pub async fn requested(
         }
         let has_ready = next.in_state("preflight_ok").next().is_some();
         let is_asked = before.in_state("requested").next().is_some();
-        if !has_ready && !is_asked && !before.items.iter().any(|item| item.state.is_there()) {
+        let is_there = before.items.iter().any(|item| item.state.is_there());
+        if is_there && before.is_rolling_back() {
+            return Err(not_ready("numbers are on their way back"));
+        }
+        if !has_ready && !is_asked && !is_there && next == *before {
             return Err(not_ready("no number has passed its pre-flight"));
         }
         let moved = next.advanced(now, |_| Some(ItemState::Requested));
@@ -206,7 +210,11 @@ pub async fn requested(
                 ..moved
             },
             Kind::Split => Migration {
-                cut_over_at: moved.cut_over_at.or(Some(now)),
+                // After a rollback it is another cut-over.
+                cut_over_at: moved
+                    .cut_over_at
+                    .filter(|_| moved.rollback.is_none())
+                    .or(Some(now)),
                 rollback: None,
                 ..moved
             },
