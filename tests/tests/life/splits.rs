@@ -340,7 +340,14 @@ async fn what_a_shared_subaccount_used_without_a_number_is_unattributed_and_told
     world.simulate("/calls", &call).await;
     let day: domain::Date = "2026-03-01".parse().unwrap();
     let sim = &world.stack.sim;
-    let set = sim.revise_usage(&shared.account_sid, day, "lookups", "3", None, None);
+    let set = sim.revise_usage(
+        &shared.account_sid,
+        day,
+        "nobody-knows-this",
+        "3",
+        None,
+        None,
+    );
     set.expect("usage is set");
     world.pass(SignedDuration::from_hours(54)).await;
     for tenant in [&shared.one, &shared.two] {
