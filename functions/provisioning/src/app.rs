@@ -160,7 +160,53 @@ pub fn audit(caller: &Caller, act: &'static str, reason: &str) -> AuditDraft {
 
 /// The routes.
 pub fn router(app: &Arc<App>) -> Router {
-    let tenant = Router::new()
+    Router::new()
+        .route("/v1/operator-keys", post(operator_keys::create))
+        .route("/v1/operator-keys/{item}", delete(operator_keys::revoke))
+        .route("/v1/plans", post(plans::create).get(plans::list))
+        .route("/v1/plans/{plan}/versions/{version}", get(plans::read))
+        .route("/v1/tenants", post(tenants::create).get(tenants::list))
+        .nest("/v1/tenants/{tenant}", of_tenant())
+        .route("/v1/main-account/rotate-token", post(rotation::rotate_main))
+        .route("/v1/main-account/numbers", get(numbers::list_main))
+        .route(
+            "/v1/main-account/numbers/{item}/transfer",
+            post(numbers::transfer_main),
+        )
+        .route("/v1/ledger/verify", get(verify::all))
+        .route("/v1/ledger/accounts", get(verify::accounts))
+        .route("/v1/transfers", post(acts::transfer))
+        .route("/v1/what-if", post(what_if::ask))
+        .route("/v1/margin", get(margin::read))
+        .route(
+            "/v1/operator-profile",
+            get(operator_profile::read).put(operator_profile::replace),
+        )
+        .route("/v1/exchange-rates", post(rates::record).get(rates::list))
+        .route(
+            "/v1/reconciliation",
+            get(reconciliation::read).post(variances::request),
+        )
+        .route("/v1/reconciliation/days", get(variances::days))
+        .route("/v1/reconciliation/variances", get(variances::list))
+        .route(
+            "/v1/reconciliation/variances/{id}/accept",
+            post(variances::accept),
+        )
+        .route("/v1/drift", get(drift::read).post(drift::compare))
+        .route("/v1/subaccounts", get(adopt::list))
+        .route("/v1/subaccounts/adopt", post(adopt::adopt))
+        .route("/v1/subaccounts/unowned", get(subaccounts::unowned))
+        .merge(migrations::routes())
+        .route_layer(from_fn_with_state(Arc::clone(app), auth::require_key))
+        .method_not_allowed_fallback(async || Failure::from(Code::METHOD_NOT_ALLOWED))
+        .fallback(async || Failure::from(Code::NOT_FOUND))
+        .with_state(Arc::clone(app))
+}
+
+/// The routes below one tenant.
+fn of_tenant() -> Router<Arc<App>> {
+    Router::new()
         .route("/", get(tenants::read))
         .route("/suspend", post(holds::suspend))
         .route("/reactivate", post(holds::reactivate))
@@ -221,47 +267,5 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/corrections", get(pulls::corrections))
         .route("/corrections/{item}/approve", post(pulls::approve))
         .route("/corrections/{item}/reject", post(pulls::reject))
-        .route("/callbacks/{item}", get(records::callbacks));
-    Router::new()
-        .route("/v1/operator-keys", post(operator_keys::create))
-        .route("/v1/operator-keys/{item}", delete(operator_keys::revoke))
-        .route("/v1/plans", post(plans::create).get(plans::list))
-        .route("/v1/plans/{plan}/versions/{version}", get(plans::read))
-        .route("/v1/tenants", post(tenants::create).get(tenants::list))
-        .nest("/v1/tenants/{tenant}", tenant)
-        .route("/v1/main-account/rotate-token", post(rotation::rotate_main))
-        .route("/v1/main-account/numbers", get(numbers::list_main))
-        .route(
-            "/v1/main-account/numbers/{item}/transfer",
-            post(numbers::transfer_main),
-        )
-        .route("/v1/ledger/verify", get(verify::all))
-        .route("/v1/ledger/accounts", get(verify::accounts))
-        .route("/v1/transfers", post(acts::transfer))
-        .route("/v1/what-if", post(what_if::ask))
-        .route("/v1/margin", get(margin::read))
-        .route(
-            "/v1/operator-profile",
-            get(operator_profile::read).put(operator_profile::replace),
-        )
-        .route("/v1/exchange-rates", post(rates::record).get(rates::list))
-        .route(
-            "/v1/reconciliation",
-            get(reconciliation::read).post(variances::request),
-        )
-        .route("/v1/reconciliation/days", get(variances::days))
-        .route("/v1/reconciliation/variances", get(variances::list))
-        .route(
-            "/v1/reconciliation/variances/{id}/accept",
-            post(variances::accept),
-        )
-        .route("/v1/drift", get(drift::read).post(drift::compare))
-        .route("/v1/subaccounts", get(adopt::list))
-        .route("/v1/subaccounts/adopt", post(adopt::adopt))
-        .route("/v1/subaccounts/unowned", get(subaccounts::unowned))
-        .merge(migrations::routes())
-        .route_layer(from_fn_with_state(Arc::clone(app), auth::require_key))
-        .method_not_allowed_fallback(async || Failure::from(Code::METHOD_NOT_ALLOWED))
-        .fallback(async || Failure::from(Code::NOT_FOUND))
-        .with_state(Arc::clone(app))
+        .route("/callbacks/{item}", get(records::callbacks))
 }

@@ -170,7 +170,7 @@ impl Function {
             .to_owned(),
             began_at: self.app.host.now(),
         };
-        match resume(&self.app, &caller, command).await {
+        match Box::pin(resume(&self.app, &caller, command)).await {
             Ok(outcome) => {
                 tracing::info!(tenant.id = %command.tenant_id, outcome, "provisioning resumed");
                 true

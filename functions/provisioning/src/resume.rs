@@ -85,7 +85,7 @@ async fn go_on(app: &Arc<App>, caller: &Caller, tenant: Tenant) -> Result<&'stat
         }
         return Ok("owned elsewhere");
     };
-    match saga.run(owned).await? {
+    match Box::pin(saga.run(owned)).await? {
         Outcome::Finished(tenant) if tenant.lifecycle == Lifecycle::ProvisioningFailed => {
             Ok("given up")
         }

@@ -229,7 +229,7 @@ impl<'a> Saga<'a> {
             }
             Step::Application => self.make_application(tenant).await,
             Step::Numbers => self.buy_numbers(tenant).await,
-            Step::Activate | Step::Done => self.activate(tenant).await,
+            Step::Activate | Step::Done => Box::pin(self.activate(tenant)).await,
         }
     }
 

@@ -102,7 +102,7 @@ impl Saga<'_> {
     /// Buys the numbers that were asked for, each by an order of its own: a run that comes again finds it.
     pub(crate) async fn buy_numbers(&mut self, tenant: &Tenant) -> Result<Progress, StepError> {
         for (index, wish) in tenant.options.numbers.iter().enumerate() {
-            self.buy(tenant, index, wish).await?;
+            Box::pin(self.buy(tenant, index, wish)).await?;
         }
         // The orders wrote rows of their own: the version that was read is an old one.
         let fresh = self.app.store.tenant(&tenant.id).await?;

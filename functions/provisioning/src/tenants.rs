@@ -170,7 +170,7 @@ pub async fn create(
         Err(error) if error.is_conflict_on("X") => return Err(Code::EXTERNAL_ID_TAKEN.into()),
         Err(error) => return Err(error.into()),
     };
-    let outcome = saga.run(tenant).await?;
+    let outcome = Box::pin(saga.run(tenant)).await?;
     answer(&app, &mut saga, outcome).await
 }
 
@@ -226,7 +226,7 @@ async fn repeat(
     let Some(tenant) = saga.take_over(&tenant).await? else {
         return Err(in_progress(app, tenant.lease.as_ref()));
     };
-    let outcome = saga.run(tenant).await?;
+    let outcome = Box::pin(saga.run(tenant)).await?;
     answer(app, &mut saga, outcome).await
 }
 

@@ -44,7 +44,9 @@ pub async fn undo(app: &App, caller: &Caller, tenant: &Tenant) -> Result<&'stati
         .set_act(ActKind::Provision, &tenant.id, at)
         .await?;
     // A run that was cut off behind the closing finds nothing left to ask of the subaccount.
-    if !is_closed(app, account_sid).await? && !emptied(app, caller, tenant, account_sid).await? {
+    if !is_closed(app, account_sid).await?
+        && !Box::pin(emptied(app, caller, tenant, account_sid)).await?
+    {
         return Ok("in use");
     }
     app.secrets

@@ -151,7 +151,7 @@ pub(crate) async fn carry_out(
         return Ok(order);
     }
     let own = super::account_of(&app.tenant(tenant).await?)?;
-    let state = match ask_twilio(app, &order, &own).await {
+    let state = match Box::pin(ask_twilio(app, &order, &own)).await {
         Ok(sid) => OrderState::Done { sid },
         Err(MainError::Twilio(error @ twilio::Error::Reject { .. })) => {
             tracing::warn!(tenant.id = %tenant, order.id = %id, cause = %error, "number order refused");
@@ -167,7 +167,7 @@ pub(crate) async fn carry_out(
             return Err(error.into());
         }
     };
-    end(app, caller, order, state).await
+    Box::pin(end(app, caller, order, state)).await
 }
 
 /// The stable code of what Twilio says no to.
