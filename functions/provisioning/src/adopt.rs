@@ -105,6 +105,8 @@ async fn look(app: &Arc<App>, accounts: Vec<Account>) -> Result<Vec<Looked>, Fai
 
 async fn look_into(app: Arc<App>, account: Account, index: usize) -> Result<Looked, Failure> {
     let owner = app.store.tenant_of_sid(&account.sid).await?;
+    // A shared one is nobody's until it is split.
+    let owner = owner.filter(|owner| *owner != TenantId::nobody());
     let is_shared = app.store.shared_subaccount(&account.sid).await?.is_some();
     let shared_because = if owner.is_none() && index < ADOPTED_MAX {
         shared_because(&app, &account).await?

@@ -286,12 +286,13 @@ fn holds(tenant: &Tenant) -> Vec<HoldView> {
 
 fn steps(tenant: &Tenant) -> Vec<StepView> {
     let failed = tenant.lifecycle == Lifecycle::ProvisioningFailed;
-    let shown = Step::ALL.into_iter().map(|step| StepView {
+    let wanted = Step::ALL
+        .into_iter()
+        .filter(|step| step.is_wanted(&tenant.options));
+    let shown = wanted.map(|step| StepView {
         name: step.name(),
-        state: if step < tenant.step && step.is_wanted(&tenant.options) {
+        state: if step < tenant.step {
             "done"
-        } else if !step.is_wanted(&tenant.options) {
-            "skipped"
         } else if failed && step == tenant.step {
             "failed"
         } else {
