@@ -215,6 +215,7 @@ mod tests {
         let pairs = [
             ("TOLLGATE_STAGE", "test"),
             ("TOLLGATE_PUBLIC_BASE_URL", "https://hooks.example.test"),
+            ("TOLLGATE_ARCHIVE_BUCKET", "archive"),
             ("TWILIO_API_BASE", "http://127.0.0.1:1"),
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ACCESS_KEY_ID", "test"),
