@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::explorer::{Disturbance, explore};
+use tests::explorer::{Disturbance, Saga, explore_saga};
 use tests::{Answer, Tenant, World};
 
 use super::support::{ask, holder, number_from_nowhere, path};
@@ -319,32 +319,36 @@ async fn closed_once(world: &World, (tenant, sid): &(Tenant, String)) -> Vec<Str
 
 #[tokio::test]
 async fn explorer_a_closing_disturbed_at_any_request_closes_once_and_loses_nothing() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let numbers = explore(
-            "closing, numbers",
-            "provisioning",
-            disturbances,
-            about_to_lose_its_numbers,
-            twenty_minutes,
-            four_hours,
-            closed_once,
-        );
-        numbers.await.assert_sound();
-        let end = explore(
-            "closing, end",
-            "provisioning",
-            disturbances,
-            about_to_close,
-            twenty_minutes,
-            four_hours,
-            closed_once,
-        );
-        end.await.assert_sound();
-    }
+    let numbers = explore_saga(
+        Saga {
+            name: "closing, numbers",
+            function: "provisioning",
+            disturbances: &Disturbance::ALL,
+            pairs: 400,
+        },
+        about_to_lose_its_numbers,
+        twenty_minutes,
+        four_hours,
+        closed_once,
+    );
+    numbers.await.assert_sound();
+    let end = explore_saga(
+        Saga {
+            name: "closing, end",
+            function: "provisioning",
+            disturbances: &Disturbance::ALL,
+            pairs: 400,
+        },
+        about_to_close,
+        twenty_minutes,
+        four_hours,
+        closed_once,
+    );
+    end.await.assert_sound();
 }
 
 async fn four_hours(world: &World, _: &(Tenant, String)) {
-    for _ in 0..8 {
-        world.pass(SignedDuration::from_mins(30)).await;
+    for _ in 0..16 {
+        world.leap(SignedDuration::from_mins(15)).await;
     }
 }
