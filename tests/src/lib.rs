@@ -5,10 +5,11 @@
 //! The real functions run behind real HTTP against the local AWS and the simulator, on virtual time. Nothing
 //! here decides or books anything.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
-use local::stack::{Stack, StackConfig};
+use local::stack::{Snapshot, Stack, StackConfig};
 use reqwest::Method;
 use serde_json::{Value, json};
 use twilio_sim::{Quirks, SimConfig};
@@ -27,6 +28,14 @@ pub struct World {
     pub stack: Stack,
     http: reqwest::Client,
     next: AtomicU64,
+    /// Requests take no socket: set by the crash explorer, which makes millions.
+    is_in_memory: AtomicBool,
+}
+
+/// A world at one moment: what [`World::begin_again`] goes back to.
+pub struct Beginning {
+    stack: Snapshot,
+    next: u64,
 }
 
 /// An answer of our API.
@@ -109,7 +118,28 @@ impl World {
             stack,
             http,
             next: AtomicU64::new(1),
+            is_in_memory: AtomicBool::new(false),
         }
+    }
+
+    /// From now on no request takes a socket, neither ours nor a function's.
+    pub fn go_in_memory(&self) {
+        self.is_in_memory.store(true, Ordering::Relaxed);
+        self.stack.functions.go_in_memory();
+    }
+
+    /// Copies the world as it is. Nothing may run meanwhile.
+    pub fn beginning(&self) -> Beginning {
+        Beginning {
+            stack: self.stack.snapshot().expect("a copy"),
+            next: self.next.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Makes the world what it was, with new instances of all functions. Nothing may run meanwhile.
+    pub fn begin_again(&self, from: &Beginning) {
+        self.stack.restore(&from.stack).expect("the copy is whole");
+        self.next.store(from.next, Ordering::Relaxed);
     }
 
     /// Any request to the world's port, without credentials.
@@ -120,17 +150,12 @@ impl World {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Answer {
-        let mut request = self
-            .http
-            .request(method, format!("{}{path}", self.stack.base_url))
-            .body(body);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = request.send().await.expect("the world answers");
-        let status = response.status().as_u16();
-        let headers = response
-            .headers()
+        let (status, headers, bytes) = if self.is_in_memory.load(Ordering::Relaxed) {
+            self.ask(method, path, headers, body).await
+        } else {
+            self.ask_by_socket(method, path, headers, body).await
+        };
+        let headers = headers
             .iter()
             .map(|(name, value)| {
                 (
@@ -139,12 +164,51 @@ impl World {
                 )
             })
             .collect();
-        let bytes = response.bytes().await.expect("a whole answer");
         Answer {
             status,
             headers,
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         }
+    }
+
+    async fn ask_by_socket(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> (u16, HeaderMap, Vec<u8>) {
+        let url = format!("{}{path}", self.stack.base_url);
+        let mut request = self.http.request(method, url).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("the world answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.expect("a whole answer");
+        (status, headers, bytes.to_vec())
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> (u16, HeaderMap, Vec<u8>) {
+        let host = self.stack.base_url.trim_start_matches("http://");
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(http::header::HOST, host)
+            .header(http::header::CONTENT_LENGTH, body.len());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).expect("a request");
+        let answer = Box::pin(self.stack.ask(request)).await;
+        let (parts, body) = answer.expect("a whole answer").into_parts();
+        (parts.status.as_u16(), parts.headers, body)
     }
 
     /// `GET` with the operator key.
@@ -304,6 +368,22 @@ impl World {
     /// Lets time pass, with everything that falls due.
     pub async fn pass(&self, span: SignedDuration) {
         self.stack.run_for(span).await;
+    }
+
+    /// Lets time pass in one leap: what fell due on the way happens at its end.
+    pub async fn leap(&self, span: SignedDuration) {
+        let clock = &self.stack.clock;
+        clock.advance_to(clock.now().saturating_add(span).unwrap_or(Timestamp::MAX));
+        self.stack.settle().await;
+    }
+
+    /// An SQS message that reaches a function at once, outside of its queue.
+    pub async fn deliver(&self, function: &str, body: &Value) -> Result<Value, String> {
+        let record = json!({ "messageId": "delivered-by-hand", "receiptHandle": "r", "body": body.to_string(),
+            "attributes": {}, "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:1:q", "awsRegion": "us-east-1" });
+        let event = json!({ "Records": [record] });
+        self.stack.functions.invoke(function, event).await
     }
 
     /// The subaccount's auth token, as the secret has it.

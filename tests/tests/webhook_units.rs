@@ -34,6 +34,7 @@ impl World {
             now: now.clone(),
             sleep: Arc::new(|_: Duration| futures::future::ready(()).boxed()),
             random: Arc::new(|| 7),
+            wire: None,
         };
         let pairs = [
             ("TOLLGATE_STAGE", "test"),

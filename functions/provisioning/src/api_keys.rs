@@ -5,16 +5,17 @@
 //! makes a key first claims the tenant's row (a plain write of a new version): a request that claims later
 //! makes the earlier one's record fail, so no key can be deleted as an orphan and handed out as well.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use aws::{IssuedKey, StoreError};
+use aws::{ActKind, IssuedKey, StoreError};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::ids::{AccountSid, KeySid, TenantId};
 use domain::tenant::{FRIENDLY_NAME_MAX, Tenant};
 use http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -34,6 +35,8 @@ use crate::view::{self, KeyView};
 const PURPOSE_MAX: usize = 32;
 /// Creates that are sent for one key: a second one only after the first one's orphan is gone.
 const CREATES_MAX: u32 = 2;
+/// A create that was not answered has landed by then, or never will.
+const LANDS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// What a key is for.
 #[derive(Debug, Deserialize)]
@@ -86,10 +89,48 @@ impl KeyMaker<'_> {
             let (client, account) = (&self.app.twilio, self.account_sid);
             async move { client.list_keys(&main.into(), account).await }
         });
-        for orphan in orphans(listed.await?, &issued, name) {
+        for orphan in orphans(&listed.await?, &issued, name) {
             self.delete(&orphan).await?;
         }
         Ok(())
+    }
+
+    async fn look_again(&self) -> Result<(), StoreError> {
+        let at = self.app.host.now().saturating_add(LANDS_WITHIN);
+        let at = at.unwrap_or(Timestamp::MAX);
+        let store = &self.app.store;
+        store.set_act(ActKind::Provision, self.tenant, at).await
+    }
+
+    /// Deletes what creates that landed late have left: keys of recorded names that no row knows.
+    ///
+    /// They are listed before the row is claimed: whoever made one of them without having recorded it claimed
+    /// the row earlier, and finds its record refused.
+    pub(crate) async fn delete_late(&self, tenant: &Tenant) -> Result<usize, StepError> {
+        let issued = self.app.store.issued_keys(self.tenant).await?;
+        let listed = self.app.main.call(|main| {
+            let (client, account) = (&self.app.twilio, self.account_sid);
+            async move { client.list_keys(&main.into(), account).await }
+        });
+        let names: BTreeSet<&str> = issued.iter().map(|key| key.name.as_str()).collect();
+        let listed = listed.await?;
+        let late = names.iter().map(|name| orphans(&listed, &issued, name));
+        let late: Vec<KeySid> = late.flatten().collect();
+        if late.is_empty() {
+            return Ok(0);
+        }
+        match self.app.store.update_tenant(tenant).await {
+            Ok(_) => {}
+            Err(error) if lost_race(&error) => {
+                self.look_again().await?;
+                return Ok(0);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        for key in &late {
+            self.delete(key).await?;
+        }
+        Ok(late.len())
     }
 
     /// Creates a key. After an unknown outcome what may have been made is deleted, for its secret is lost.
@@ -103,6 +144,8 @@ impl KeyMaker<'_> {
             match created.await {
                 Ok(key) => return Ok(key),
                 Err(MainError::Twilio(error @ twilio::Error::UnknownOutcome { .. })) => {
+                    // It may land after this look: the janitor looks once more.
+                    self.look_again().await?;
                     self.delete_orphans(name).await?;
                     unknown = Some(error);
                 }
@@ -128,7 +171,8 @@ impl KeyMaker<'_> {
             friendly_name: key.friendly_name.unwrap_or_default(),
             date_created: key.date_created,
         });
-        for orphan in orphans(listed.collect(), &issued, name) {
+        let listed: Vec<Key> = listed.collect();
+        for orphan in orphans(&listed, &issued, name) {
             self.app.twilio.delete_iam_key(&own, &orphan).await?;
         }
         Ok(())
@@ -182,16 +226,16 @@ impl KeyMaker<'_> {
     }
 }
 
-fn orphans(listed: Vec<Key>, issued: &[IssuedKey], name: &str) -> Vec<KeySid> {
+fn orphans(listed: &[Key], issued: &[IssuedKey], name: &str) -> Vec<KeySid> {
     let is_known = |sid: &KeySid| {
         issued
             .iter()
             .any(|key| key.key_sid == *sid && key.revoked_at.is_none())
     };
     let orphans = listed
-        .into_iter()
+        .iter()
         .filter(|key| key.friendly_name == name && !is_known(&key.sid));
-    orphans.map(|key| key.sid).collect()
+    orphans.map(|key| key.sid.clone()).collect()
 }
 
 /// Issues a key for a purpose.
@@ -389,6 +433,6 @@ mod tests {
             key('4', "A - x"),
         ];
         let known = [issued('1', None), issued('4', Some(Timestamp::UNIX_EPOCH))];
-        assert_eq!(orphans(listed, &known, "A - x"), [sid('2'), sid('4')]);
+        assert_eq!(orphans(&listed, &known, "A - x"), [sid('2'), sid('4')]);
     }
 }

@@ -40,7 +40,8 @@ impl Function {
             host.now.clone(),
             host.sleep.clone(),
             host.random.clone(),
-        )?;
+        )?
+        .with_transport(host.wire.clone());
         let secrets = Secrets::new(&clients, &settings.names());
         let app = Arc::new(App {
             store: Store::new(settings, &clients),
@@ -228,6 +229,7 @@ mod tests {
             now: Arc::new(|| Timestamp::from_second(1_800_000_000).unwrap()),
             sleep: Arc::new(|_| async {}.boxed()),
             random: Arc::new(|| 7),
+            wire: None,
         };
         let settings = aws::Settings::from_lookup(
             |name| environment.get(name),

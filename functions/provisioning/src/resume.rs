@@ -3,6 +3,7 @@
 //! Every accepted tenant's timer rings once after its lease. While work is left, it is taken up; once the
 //! tenant is in service, the janitor looks for a second subaccount of its name, which a create that landed
 //! late would have left. It closes one only if it has no numbers and no usage; otherwise a person must look.
+//! It deletes API keys that landed late too: nobody has their secret.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use domain::ids::{AccountSid, TenantId};
 use domain::tenant::{Lifecycle, Tenant};
 use twilio::{AccountStatus, UsageQuery, UsageSpan};
 
+use crate::api_keys::KeyMaker;
 use crate::app::{App, day_of};
 use crate::extract::Caller;
 use crate::main_account::MainError;
@@ -113,6 +115,17 @@ async fn clean_up(
     let mut outcome = "nothing to do";
     for account in surplus {
         outcome = close_surplus(app, tenant, &account.sid).await?;
+    }
+    if let Some(account_sid) = &tenant.account_sid {
+        let maker = KeyMaker {
+            app,
+            tenant: &tenant.id,
+            account_sid,
+        };
+        if maker.delete_late(tenant).await? > 0 {
+            tracing::warn!(tenant.id = %tenant.id, "surplus API keys deleted");
+            outcome = "surplus keys deleted";
+        }
     }
     Ok(outcome)
 }

@@ -134,6 +134,7 @@ impl Saga<'_> {
                     address_sid: None,
                     bundle_sid: None,
                     found: None,
+                    seen: None,
                 };
                 Box::pin(place(self.app, self.caller, &tenant.id, &id, &ask, None)).await?
             };

@@ -100,6 +100,7 @@ async fn release(
         address_sid: None,
         bundle_sid: None,
         found: Some(as_found(app, number, Some(&tenant.id))),
+        seen: None,
     };
     let id = order_id(&hex_sha256(&format!("undo {} {}", tenant.id, number.sid)));
     let order = Box::pin(place(app, caller, &tenant.id, &id, &ask, None)).await?;

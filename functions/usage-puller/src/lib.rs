@@ -41,7 +41,8 @@ impl Function {
             host.now.clone(),
             host.sleep.clone(),
             host.random.clone(),
-        )?;
+        )?
+        .with_transport(host.wire.clone());
         Ok(Self {
             host: host.clone(),
             store: Store::new(settings, &clients),

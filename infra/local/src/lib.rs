@@ -8,6 +8,8 @@ pub mod stack;
 
 pub mod functions;
 
+pub mod passage;
+
 pub mod gateway;
 
 pub mod aws;

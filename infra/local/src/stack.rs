@@ -22,9 +22,9 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use twilio_sim::clock::VirtualClock;
-use twilio_sim::{ConnectionDropped, Sim, SimConfig};
+use twilio_sim::{ConnectionDropped, Sim, SimConfig, SimSnapshot};
 
-use crate::aws::{LocalAws, LocalAwsConfig};
+use crate::aws::{AwsSnapshot, LocalAws, LocalAwsConfig, StartError};
 use crate::functions::Functions;
 use crate::gateway;
 
@@ -56,6 +56,14 @@ impl StackConfig {
     }
 }
 
+/// A stack at one moment: what [`Stack::restore`] goes back to.
+pub struct Snapshot {
+    aws: AwsSnapshot,
+    sim: SimSnapshot,
+    now: Timestamp,
+    drawn: u64,
+}
+
 /// A running stack. Dropping it stops it.
 pub struct Stack {
     /// The local AWS.
@@ -75,6 +83,9 @@ pub struct Stack {
     /// The functions.
     pub functions: Arc<Functions>,
     main: (String, String),
+    /// Where the functions' randomness stands.
+    drawn: Arc<AtomicU64>,
+    front: Front,
     server: JoinHandle<()>,
 }
 
@@ -93,7 +104,8 @@ impl Stack {
         let listener = TcpListener::bind(("127.0.0.1", config.port)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let clock = config.clock.clone();
-        let host = host(&clock, config.seed);
+        let drawn = Arc::new(AtomicU64::new(config.seed));
+        let host = host(&clock, &drawn);
         let public_base_url = config
             .public_base_url
             .clone()
@@ -114,7 +126,7 @@ impl Stack {
             config.sim.account_sid.clone(),
             config.sim.auth_token.clone(),
         );
-        let functions = Arc::new(Functions::new(&environment, &host, &aws)?);
+        let functions = Arc::new(Functions::new(&environment, &host, &aws, &sim)?);
         let invoked = functions.clone();
         aws.set_invoker(Arc::new(move |function, event| {
             let (functions, function) = (invoked.clone(), function.to_owned());
@@ -127,7 +139,7 @@ impl Stack {
             functions: functions.clone(),
             host: host.clone(),
         };
-        let server = tokio::spawn(front.serve(listener));
+        let server = tokio::spawn(front.clone().serve(listener));
         Ok(Self {
             aws,
             sim,
@@ -138,6 +150,8 @@ impl Stack {
             host,
             functions,
             main,
+            drawn,
+            front,
             server,
         })
     }
@@ -145,6 +159,35 @@ impl Stack {
     /// SID and auth token of the simulator's main account.
     pub fn main_credentials(&self) -> (String, String) {
         self.main.clone()
+    }
+
+    /// Answers a request as the port would, without a socket. The error is a connection that broke.
+    pub async fn ask(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, axum::Error> {
+        let answer = self.front.respond(request.map(Body::from)).await;
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await?.to_bytes().to_vec();
+        Ok(Response::from_parts(parts, body))
+    }
+
+    /// Copies everything but the functions' instances. Nothing may run meanwhile.
+    pub fn snapshot(&self) -> Result<Snapshot, StartError> {
+        Ok(Snapshot {
+            aws: self.aws.snapshot()?,
+            sim: self.sim.snapshot(),
+            now: self.clock.now(),
+            drawn: self.drawn.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Makes everything what it was when the copy was taken, with new instances of all functions. Nothing
+    /// may run meanwhile.
+    pub fn restore(&self, to: &Snapshot) -> Result<(), StartError> {
+        self.functions.restart();
+        self.aws.restore(&to.aws)?;
+        self.sim.restore(&to.sim);
+        self.clock.begin_again_at(to.now);
+        self.drawn.store(to.drawn, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Does everything that is due now, until nothing is.
@@ -169,8 +212,8 @@ impl Stack {
 }
 
 /// Time from the clock, randomness from the seed: so that a run can be repeated.
-fn host(clock: &VirtualClock, seed: u64) -> Host {
-    let state = AtomicU64::new(seed);
+fn host(clock: &VirtualClock, state: &Arc<AtomicU64>) -> Host {
+    let state = state.clone();
     let draw = move || {
         let mixed = state
             .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
@@ -184,6 +227,7 @@ fn host(clock: &VirtualClock, seed: u64) -> Host {
         now: clock.now_fn(),
         sleep: clock.sleep_fn(),
         random,
+        wire: None,
     }
 }
 

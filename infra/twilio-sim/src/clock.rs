@@ -1,6 +1,6 @@
 //! One clock for everything that pretends to be outside: it can stand still, jump and run.
 //!
-//! It never goes backwards. A manual or frozen clock moves only when someone moves it; a sleeper on
+//! It never goes backwards, unless its whole world begins again. A manual or frozen clock moves only when someone moves it; a sleeper on
 //! such a clock moves it himself, so that back-off and waiting cost no real time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,6 +111,11 @@ impl VirtualClock {
             let to = later(face.now(), by);
             face.set(to);
         });
+    }
+
+    /// Shows `at` from now on, also an earlier moment: only for a world that begins again.
+    pub fn begin_again_at(&self, at: Timestamp) {
+        self.change(|face| face.set(at));
     }
 
     /// Stops it where it is.

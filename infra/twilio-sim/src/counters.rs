@@ -69,7 +69,7 @@ pub struct CallbackCounts {
 type RouteKey = (&'static str, &'static str);
 
 /// The log behind the counters.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Log {
     requests: VecDeque<LoggedRequest>,
     deliveries: VecDeque<DeliveryRecord>,

@@ -95,7 +95,7 @@ pub(crate) struct Scripted {
 }
 
 /// The script.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Faults {
     rules: Vec<Scripted>,
     last_id: u64,

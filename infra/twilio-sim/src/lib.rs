@@ -31,4 +31,4 @@ pub use counters::{CallbackCounts, Counters, LoggedRequest};
 pub use faults::{FaultAction, FaultRule};
 pub use recorder::Recorder;
 pub use server::ConnectionDropped;
-pub use sim::{AccountState, Sim, SimError};
+pub use sim::{AccountState, Sim, SimError, SimSnapshot};

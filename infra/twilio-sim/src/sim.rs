@@ -91,6 +91,9 @@ pub(crate) struct Inner {
     slots: Arc<Semaphore>,
 }
 
+/// Everything that a simulator knew at one moment.
+pub struct SimSnapshot(World);
+
 /// A callback and what signs it.
 type Outgoing = (Callback, Signer);
 
@@ -318,7 +321,7 @@ impl Sim {
             return Err(SimError::Invalid("category"));
         }
         self.change(account_sid, |world, account, now| {
-            let category = world.catalogue.intern(category);
+            let category = Arc::make_mut(&mut world.catalogue).intern(category);
             if world.catalogue.get(category).rollup {
                 return Err(SimError::Invalid(
                     "category: a rollup is the sum of its leaves",
@@ -372,6 +375,16 @@ impl Sim {
         drop(world);
         self.inner.bell.notify_one();
         changed
+    }
+
+    /// Copies everything there is. Nothing may be under way meanwhile.
+    pub fn snapshot(&self) -> SimSnapshot {
+        SimSnapshot(self.world().clone())
+    }
+
+    /// Makes everything what it was when the copy was taken; the clock is its owner's.
+    pub fn restore(&self, to: &SimSnapshot) {
+        self.world().clone_from(&to.0);
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {

@@ -3,7 +3,7 @@
 use crate::sid::Sid;
 
 /// Text with places for a SID.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Template {
     text: Vec<u8>,
     places: Vec<usize>,

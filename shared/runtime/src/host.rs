@@ -16,6 +16,13 @@ pub type SleepFn = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>
 /// Draws 128 random bits.
 pub type RandomFn = Arc<dyn Fn() -> u128 + Send + Sync>;
 
+/// Carries a request to Twilio in the network's place; no answer is a lost connection.
+pub type WireFn = Arc<
+    dyn Fn(http::Request<Vec<u8>>) -> BoxFuture<'static, Option<http::Response<Vec<u8>>>>
+        + Send
+        + Sync,
+>;
+
 /// What the host gives to code that must not take it by itself.
 #[derive(Clone)]
 pub struct Host {
@@ -25,6 +32,8 @@ pub struct Host {
     pub sleep: SleepFn,
     /// Randomness: for ids, secrets and jitter, so it must be unpredictable in production.
     pub random: RandomFn,
+    /// The way to Twilio, if it is not the network.
+    pub wire: Option<WireFn>,
 }
 
 impl Host {
@@ -42,6 +51,7 @@ impl Host {
                 getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
                 u128::from_le_bytes(bytes)
             }),
+            wire: None,
         }
     }
 

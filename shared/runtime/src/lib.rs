@@ -6,6 +6,6 @@ mod problem;
 mod telemetry;
 
 pub use environment::{ConfigError, Environment};
-pub use host::{Host, NowFn, RandomFn, SleepFn};
+pub use host::{Host, NowFn, RandomFn, SleepFn, WireFn};
 pub use problem::Problem;
 pub use telemetry::init_tracing;

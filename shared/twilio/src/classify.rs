@@ -195,12 +195,20 @@ pub(crate) fn judge_transport(effect: Effect, error: reqwest::Error) -> Verdict 
     if error.is_connect() {
         return Verdict::Again(Error::retry(RetryReason::NotReached).caused_by(error));
     }
+    judge_silence(effect, error)
+}
+
+/// Judges a request that was sent and never answered.
+pub(crate) fn judge_silence(
+    effect: Effect,
+    cause: impl std::error::Error + Send + Sync + 'static,
+) -> Verdict {
     match effect {
         Effect::Create { what_to_look_for } => {
-            Verdict::Stop(Error::unknown(what_to_look_for).caused_by(error))
+            Verdict::Stop(Error::unknown(what_to_look_for).caused_by(cause))
         }
         Effect::Read | Effect::Idempotent => {
-            Verdict::Again(Error::retry(RetryReason::NoAnswer).caused_by(error))
+            Verdict::Again(Error::retry(RetryReason::NoAnswer).caused_by(cause))
         }
     }
 }

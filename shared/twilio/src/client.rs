@@ -20,6 +20,13 @@ pub type SleepFn = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>
 /// Draws uniformly distributed bits.
 pub type RandomFn = Arc<dyn Fn() -> u128 + Send + Sync>;
 
+/// Carries a request in the network's place; no answer is a connection that was lost after it was sent.
+pub type Transport = Arc<
+    dyn Fn(http::Request<Vec<u8>>) -> BoxFuture<'static, Option<http::Response<Vec<u8>>>>
+        + Send
+        + Sync,
+>;
+
 /// A connection that is not open by then will not open.
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 /// Twilio's servers close idle connections too; a stale one costs a failed request.
@@ -40,6 +47,8 @@ pub struct Settings {
     pub concurrency_max: usize,
     /// The longest wait for one whole answer.
     pub timeout: Duration,
+    /// What carries requests, if not the network.
+    pub transport: Option<Transport>,
 }
 
 /// Requests in flight at once that a function allows itself: Twilio limits concurrency per account and
@@ -67,7 +76,13 @@ impl Settings {
             random,
             concurrency_max: CONCURRENCY_MAX,
             timeout: TIMEOUT,
+            transport: None,
         })
+    }
+
+    /// The same, with something else to carry requests than the network.
+    pub fn with_transport(self, transport: Option<Transport>) -> Self {
+        Self { transport, ..self }
     }
 }
 
@@ -241,6 +256,7 @@ mod tests {
             random: Arc::new(|| 0),
             concurrency_max: 2,
             timeout: Duration::from_secs(1),
+            transport: None,
         }
     }
 

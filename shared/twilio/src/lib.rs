@@ -50,7 +50,9 @@ pub mod probe;
 pub use accounts::{Account, AccountFilter, AccountStatus, AccountType};
 pub use balance::Balance;
 pub use calls::{Call, CallFilter, CallStatus};
-pub use client::{Base, BuildError, Client, NowFn, Product, RandomFn, Settings, SleepFn};
+pub use client::{
+    Base, BuildError, Client, NowFn, Product, RandomFn, Settings, SleepFn, Transport,
+};
 pub use codes::{CodeClass, ErrorCode};
 pub use conferences::{Conference, ConferenceFilter, ConferenceStatus};
 pub use credentials::{Credentials, MainCredentials, SubaccountCredentials};

@@ -3,9 +3,14 @@
 //! The only log line of this crate is written here, once per failed attempt, without body, token or
 //! identifiers in the path.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderValue, header};
 use secrecy::ExposeSecret;
 
-use crate::classify::{Facts, Unreadable, Verdict, judge_content, judge_status, judge_transport};
+use crate::classify::{
+    Facts, Unreadable, Verdict, judge_content, judge_silence, judge_status, judge_transport,
+};
 use crate::client::Client;
 use crate::credentials::Authenticate;
 use crate::error::{AlarmReason, Error, RetryReason};
@@ -167,32 +172,22 @@ impl Client {
         credentials: &H::Credentials,
         request: &Request<H>,
     ) -> Result<Answer, Verdict> {
-        let http = self.http().await.map_err(Verdict::Stop)?;
-        let url = format!(
-            "{}{}",
-            self.settings().base.address(H::PRODUCT),
-            request.target
-        );
-        let (account_sid, auth_token) = credentials.basic();
-        let mut builder = http
-            .request(request.method.clone(), url)
-            .basic_auth(account_sid, Some(auth_token.expose_secret()))
-            .header(reqwest::header::ACCEPT, "application/json");
-        if request.method == reqwest::Method::POST {
-            builder = builder
-                .header(
-                    reqwest::header::CONTENT_TYPE,
-                    "application/x-www-form-urlencoded",
-                )
-                .body(request.form.clone());
-        }
+        let sent = self
+            .address(credentials, request)
+            .map_err(|error| Verdict::Stop(Error::alarm(AlarmReason::Client).caused_by(error)))?;
         let _permit = self.limiter().acquire().await;
-        let mut response = builder
-            .send()
-            .await
-            .map_err(|error| judge_transport(request.effect, error))?;
+        let mut response: reqwest::Response = if let Some(transport) = &self.settings().transport {
+            let answer = transport(sent).await;
+            let answer = answer.ok_or_else(|| judge_silence(request.effect, Lost))?;
+            answer.into()
+        } else {
+            let http = self.http().await.map_err(Verdict::Stop)?;
+            let lost = |error| judge_transport(request.effect, error);
+            let sent = sent.try_into().map_err(lost)?;
+            http.execute(sent).await.map_err(lost)?
+        };
         let facts = self.read_facts(&response);
-        let concurrent = header(&response, "twilio-concurrent-requests")
+        let concurrent = read_header(&response, "twilio-concurrent-requests")
             .and_then(|text| text.trim().parse().ok());
         let mut body = Vec::new();
         loop {
@@ -214,9 +209,33 @@ impl Client {
         })
     }
 
+    /// The request as it is sent, in somebody's name.
+    fn address<H: Host>(
+        &self,
+        credentials: &H::Credentials,
+        request: &Request<H>,
+    ) -> Result<http::Request<Vec<u8>>, http::Error> {
+        let base = self.settings().base.address(H::PRODUCT);
+        let (account_sid, auth_token) = credentials.basic();
+        let basic = STANDARD.encode(format!("{account_sid}:{}", auth_token.expose_secret()));
+        let mut basic = HeaderValue::try_from(format!("Basic {basic}"))?;
+        basic.set_sensitive(true);
+        let mut builder = http::Request::builder()
+            .method(request.method.clone())
+            .uri(format!("{base}{}", request.target))
+            .header(header::AUTHORIZATION, basic)
+            .header(header::ACCEPT, "application/json");
+        let mut body = Vec::new();
+        if request.method == http::Method::POST {
+            body = request.form.clone().into_bytes();
+            builder = builder.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        builder.body(body)
+    }
+
     fn read_facts(&self, response: &reqwest::Response) -> Facts {
         let now = || (self.settings().now)();
-        let request_id = header(response, "twilio-request-id").filter(|id| {
+        let request_id = read_header(response, "twilio-request-id").filter(|id| {
             !id.is_empty()
                 && id.len() <= REQUEST_ID_MAX
                 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -224,13 +243,18 @@ impl Client {
         Facts {
             status: response.status().as_u16(),
             request_id: request_id.map(Into::into),
-            retry_after: header(response, "retry-after")
+            retry_after: read_header(response, "retry-after")
                 .and_then(|text| retry::read_retry_after(text, now())),
         }
     }
 }
 
-fn header<'a>(response: &'a reqwest::Response, name: &str) -> Option<&'a str> {
+/// A request was sent, and its connection broke.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was lost")]
+struct Lost;
+
+fn read_header<'a>(response: &'a reqwest::Response, name: &str) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
 }
 

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod crashes;
+mod explorer;
 mod holds;
 mod life;
 mod refusals;

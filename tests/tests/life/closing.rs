@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::explorer::{Disturbance, explore};
+use tests::explorer::{Disturbance, Saga, explore_saga};
 use tests::{Answer, Tenant, World};
 
 use super::support::{ask, holder, number_from_nowhere, path};
@@ -319,33 +319,37 @@ async fn closed_once(world: &World, (tenant, sid): &(Tenant, String)) -> Vec<Str
 
 #[tokio::test]
 async fn explorer_a_closing_disturbed_at_any_request_closes_once_and_loses_nothing() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let numbers = explore(
-            "closing, numbers",
-            "provisioning",
-            disturbances,
-            about_to_lose_its_numbers,
-            twenty_minutes,
-            four_hours,
-            closed_once,
-        );
-        numbers.await.assert_sound();
-        let end = explore(
-            "closing, end",
-            "provisioning",
-            disturbances,
-            about_to_close,
-            twenty_minutes,
-            four_hours,
-            closed_once,
-        );
-        end.await.assert_sound();
-    }
+    let numbers = explore_saga(
+        Saga {
+            name: "closing, numbers",
+            function: "provisioning",
+            disturbances: &Disturbance::ALL,
+            pairs: 400,
+        },
+        about_to_lose_its_numbers,
+        twenty_minutes,
+        four_hours,
+        closed_once,
+    );
+    numbers.await.assert_sound();
+    let end = explore_saga(
+        Saga {
+            name: "closing, end",
+            function: "provisioning",
+            disturbances: &Disturbance::ALL,
+            pairs: 400,
+        },
+        about_to_close,
+        twenty_minutes,
+        four_hours,
+        closed_once,
+    );
+    end.await.assert_sound();
 }
 
 async fn four_hours(world: &World, _: &(Tenant, String)) {
-    for _ in 0..8 {
-        world.pass(SignedDuration::from_mins(30)).await;
+    for _ in 0..16 {
+        world.leap(SignedDuration::from_mins(15)).await;
     }
 }
 
@@ -421,6 +425,7 @@ async fn everything_about_a_tenant_is_exported_and_after_its_end_people_are_forg
         .to_string();
     assert!(!keys.contains("Acme"), "{keys}");
     assert_eq!(world.get(&path(&tenant, "/ledger")).await.body, entries);
+    world.stack.settle().await;
     assert_eq!(world.event_ids(&tenant.id, "tenant.erased").len(), 1);
     let again = ask(&world, Method::POST, &erase, &goodbye).await;
     assert_eq!(again.status, 200, "{again:?}");

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::explorer::{Disturbance, explore};
+use tests::explorer::{Disturbance, explore, explore_together};
 use tests::{Tenant, World};
 use twilio_sim::{FaultAction, FaultRule, Quirks, SimConfig};
 
@@ -427,27 +427,25 @@ async fn move_it(world: &World, (one, two, sid): &Moving) {
 
 #[tokio::test]
 async fn explorer_a_transfer_disturbed_at_any_request_ends_in_one_subaccount() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let found = explore(
-            "number transfer",
-            "provisioning",
-            disturbances,
-            before_the_move,
-            move_it,
-            async |world: &World, moving: &Moving| {
-                world.pass(SignedDuration::from_mins(20)).await;
-                move_it(world, moving).await;
-            },
-            async |world: &World, (one, two, sid): &Moving| {
-                let mut wrong = numbers_agree(world, &[one, two], sid).await;
-                if holder(world, sid).await != two.account_sid {
-                    wrong.push("the number did not arrive".to_owned());
-                }
-                wrong
-            },
-        );
-        found.await.assert_sound();
-    }
+    let found = explore(
+        "number transfer",
+        "provisioning",
+        Disturbance::ALL,
+        before_the_move,
+        move_it,
+        async |world: &World, moving: &Moving| {
+            world.pass(SignedDuration::from_mins(20)).await;
+            move_it(world, moving).await;
+        },
+        async |world: &World, (one, two, sid): &Moving| {
+            let mut wrong = numbers_agree(world, &[one, two], sid).await;
+            if holder(world, sid).await != two.account_sid {
+                wrong.push("the number did not arrive".to_owned());
+            }
+            wrong
+        },
+    );
+    found.await.assert_sound();
 }
 
 #[tokio::test]
@@ -461,60 +459,93 @@ async fn explorer_a_purchase_and_a_release_disturbed_at_any_request_happen_once(
         let release = path(one, &format!("/numbers/{sid}/release"));
         world.post_as(&release, "release-1", &body).await;
     }
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let found = explore(
-            "number purchase",
-            "provisioning",
-            disturbances,
-            async || {
-                let world = World::start().await;
-                let one = world.tenant("One", "50").await;
-                world.pass(SignedDuration::from_mins(90)).await;
-                (world, one)
-            },
-            buy,
-            async |world: &World, one: &Tenant| {
-                world.pass(SignedDuration::from_mins(20)).await;
-                buy(world, one).await;
-            },
-            async |world: &World, one: &Tenant| {
-                let listed = world.get(&path(one, "/numbers")).await;
-                let held = listed.body["numbers"].as_array().unwrap();
-                if held.len() != 1 {
-                    return vec![format!("{} numbers are held", held.len())];
-                }
-                numbers_agree(world, &[one], &listed.text("/numbers/0/sid")).await
-            },
-        );
-        found.await.assert_sound();
-        let found = explore(
-            "number release",
-            "provisioning",
-            disturbances,
-            async || {
-                let world = World::start().await;
-                let one = world.tenant("One", "50").await;
-                buy(&world, &one).await;
-                world.pass(SignedDuration::from_mins(90)).await;
-                let sid = world
-                    .get(&path(&one, "/numbers"))
-                    .await
-                    .text("/numbers/0/sid");
-                (world, (one, sid))
-            },
-            release,
-            async |world: &World, released: &(Tenant, String)| {
-                world.pass(SignedDuration::from_mins(20)).await;
-                release(world, released).await;
-            },
-            async |world: &World, (one, sid): &(Tenant, String)| {
-                let mut wrong = numbers_agree(world, &[one], sid).await;
-                if !holder(world, sid).await.is_empty() {
-                    wrong.push("the number is still held".to_owned());
-                }
-                wrong
-            },
-        );
-        found.await.assert_sound();
-    }
+    let found = explore(
+        "number purchase",
+        "provisioning",
+        Disturbance::ALL,
+        async || {
+            let world = World::start().await;
+            let one = world.tenant("One", "50").await;
+            world.pass(SignedDuration::from_mins(90)).await;
+            (world, one)
+        },
+        buy,
+        async |world: &World, one: &Tenant| {
+            world.pass(SignedDuration::from_mins(20)).await;
+            buy(world, one).await;
+        },
+        async |world: &World, one: &Tenant| {
+            let listed = world.get(&path(one, "/numbers")).await;
+            let held = listed.body["numbers"].as_array().unwrap();
+            if held.len() != 1 {
+                return vec![format!("{} numbers are held", held.len())];
+            }
+            numbers_agree(world, &[one], &listed.text("/numbers/0/sid")).await
+        },
+    );
+    found.await.assert_sound();
+    let found = explore(
+        "number release",
+        "provisioning",
+        Disturbance::ALL,
+        async || {
+            let world = World::start().await;
+            let one = world.tenant("One", "50").await;
+            buy(&world, &one).await;
+            world.pass(SignedDuration::from_mins(90)).await;
+            let sid = world
+                .get(&path(&one, "/numbers"))
+                .await
+                .text("/numbers/0/sid");
+            (world, (one, sid))
+        },
+        release,
+        async |world: &World, released: &(Tenant, String)| {
+            world.pass(SignedDuration::from_mins(20)).await;
+            release(world, released).await;
+        },
+        async |world: &World, (one, sid): &(Tenant, String)| {
+            let mut wrong = numbers_agree(world, &[one], sid).await;
+            if !holder(world, sid).await.is_empty() {
+                wrong.push("the number is still held".to_owned());
+            }
+            wrong
+        },
+    );
+    found.await.assert_sound();
+}
+
+#[tokio::test]
+async fn explorer_two_transfers_of_one_number_in_any_order_agree_on_its_holder() {
+    let found = explore_together(
+        "two transfers",
+        async || {
+            let (world, (one, two, sid)) = before_the_move().await;
+            let three = world.tenant("Three", "50").await;
+            world.pass(SignedDuration::from_mins(15)).await;
+            (world, (one, two, three, sid))
+        },
+        async |world: &World, (one, two, _, sid): &(Tenant, Tenant, Tenant, String)| {
+            let transfer = path(one, &format!("/numbers/{sid}/transfer"));
+            let body = json!({ "to": two.id });
+            world.post_as(&transfer, "move-2", &body).await;
+        },
+        async |world: &World, (one, _, three, sid): &(Tenant, Tenant, Tenant, String)| {
+            let transfer = path(one, &format!("/numbers/{sid}/transfer"));
+            let body = json!({ "to": three.id });
+            world.post_as(&transfer, "move-3", &body).await;
+        },
+        async |world: &World, _: &(Tenant, Tenant, Tenant, String)| {
+            world.pass(SignedDuration::from_mins(20)).await;
+        },
+        async |world: &World, (one, two, three, sid): &(Tenant, Tenant, Tenant, String)| {
+            let mut wrong = numbers_agree(world, &[one, two, three], sid).await;
+            let held = holder(world, sid).await;
+            if held != two.account_sid && held != three.account_sid {
+                wrong.push(format!("the number is in {held}"));
+            }
+            wrong
+        },
+    );
+    found.await.assert_sound();
 }

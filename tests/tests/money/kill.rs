@@ -1,7 +1,8 @@
-//! The puller is killed, or cut off, before and after each request that it makes; the message comes again.
+//! The puller is disturbed at each request that it makes; the message comes again.
 
 use jiff::{SignedDuration, ToSpan as _};
-use tests::explorer::{Disturbance, explore};
+use serde_json::json;
+use tests::explorer::{Disturbance, explore, explore_together};
 use tests::{Tenant, World};
 
 use super::support::*;
@@ -11,10 +12,6 @@ async fn a_day() -> (World, Tenant) {
     let world = World::start().await;
     let tenant = world.tenant("Acme", "100").await;
     world.pull(&tenant).await;
-    use_puller(
-        &world,
-        puller(&world, &world.stack.host, &world.stack.environment),
-    );
     world.use_today(&tenant, SMS, "1.00001");
     world.use_today(&tenant, VOICE, "2.00003");
     (world, tenant)
@@ -69,11 +66,11 @@ async fn check(world: &World, tenant: &Tenant) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn p14_killed_at_each_request_a_day_is_booked_exactly_once() {
+async fn p14_explorer_disturbed_at_each_request_a_day_is_booked_exactly_once() {
     let found = explore(
         "a day",
         "usage-puller",
-        Disturbance::KILLED,
+        Disturbance::ALL,
         a_day,
         pull,
         redeliver,
@@ -86,26 +83,12 @@ async fn p14_killed_at_each_request_a_day_is_booked_exactly_once() {
 }
 
 #[tokio::test]
-async fn p14_with_each_request_or_answer_lost_a_day_is_booked_exactly_once() {
-    explore(
-        "a day",
-        "usage-puller",
-        Disturbance::LOST,
-        a_day,
-        pull,
-        redeliver,
-        check,
-    )
-    .await
-    .assert_sound();
-}
-
-#[tokio::test]
-async fn p14_killed_between_the_pieces_of_a_long_gap_every_day_is_booked_exactly_once() {
+async fn p14_explorer_disturbed_between_the_pieces_of_a_long_gap_every_day_is_booked_exactly_once()
+{
     let found = explore(
         "a gap",
         "usage-puller",
-        Disturbance::KILLED,
+        Disturbance::ALL,
         a_gap,
         pull,
         redeliver,
@@ -118,4 +101,14 @@ async fn p14_killed_between_the_pieces_of_a_long_gap_every_day_is_booked_exactly
         .filter(|request| request.starts_with("TransactWriteItems"));
     assert_eq!(transactions.count(), 2, "{:?}", found.requests);
     found.assert_sound();
+}
+
+#[tokio::test]
+async fn p13_explorer_two_pulls_in_any_order_book_a_day_exactly_once() {
+    let pull = async |world: &World, tenant: &Tenant| {
+        let command = json!({ "tenant_id": tenant.id, "cause": "test" });
+        drop(world.deliver("usage-puller", &command).await);
+    };
+    let found = explore_together("two pulls", a_day, pull, pull, redeliver, check);
+    found.await.assert_sound();
 }

@@ -7,7 +7,7 @@ use domain::statement::State;
 use jiff::{SignedDuration, ToSpan as _};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::explorer::{Disturbance, explore};
+use tests::explorer::{Disturbance, explore, explore_together};
 use tests::{Answer, Tenant, World};
 
 use super::support::*;
@@ -560,11 +560,11 @@ async fn check(world: &World, tenant: &Tenant) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn killed_at_each_request_a_statement_is_final_exactly_once_with_one_number() {
+async fn explorer_disturbed_at_each_request_a_statement_is_final_exactly_once_with_one_number() {
     let found = explore(
         "a statement",
         INVOICER,
-        Disturbance::KILLED,
+        Disturbance::ALL,
         a_month,
         state,
         redeliver,
@@ -575,16 +575,11 @@ async fn killed_at_each_request_a_statement_is_final_exactly_once_with_one_numbe
 }
 
 #[tokio::test]
-async fn cut_off_at_each_request_a_statement_is_final_exactly_once_with_one_number() {
-    let found = explore(
-        "a statement",
-        INVOICER,
-        Disturbance::LOST,
-        a_month,
-        state,
-        redeliver,
-        check,
-    )
-    .await;
-    found.assert_sound();
+async fn explorer_two_runs_in_any_order_make_one_final_statement() {
+    let close = async |world: &World, tenant: &Tenant| {
+        let command = json!({ "tenant_id": tenant.id, "cause": "requested" });
+        drop(world.deliver("invoicer", &command).await);
+    };
+    let found = explore_together("two statements", a_month, close, close, redeliver, check);
+    found.await.assert_sound();
 }

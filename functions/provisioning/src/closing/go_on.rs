@@ -318,6 +318,7 @@ async fn leave(
         address_sid: None,
         bundle_sid: None,
         found: Some(as_found(app, number, Some(&tenant.id))),
+        seen: None,
     };
     let order = Box::pin(place(app, caller, &tenant.id, &id, &ask, None)).await?;
     match order.state {

@@ -407,6 +407,7 @@ async fn order(
         address_sid: migration.address_sid.clone(),
         bundle_sid: migration.bundle_sid.clone(),
         found: Some(found),
+        seen: None,
     };
     let placed = Box::pin(place(app, caller, &migration.tenant, &id, &ask, None));
     Ok(placed.await?.state)

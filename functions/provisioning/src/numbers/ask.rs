@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws::{Idempotency, IdempotencyState};
 use axum::Extension;
 use axum::extract::State;
-use domain::ids::{AccountSid, AddressSid, BundleSid, TenantId};
+use domain::ids::{AccountSid, AddressSid, BundleSid, PhoneNumberSid, TenantId};
 use domain::numbers::{NumberAct, NumberOrder, NumberRecord, NumberUrls, OrderState};
 use domain::tenant::Tenant;
 use http::StatusCode;
@@ -221,6 +221,7 @@ pub async fn buy(
         address_sid,
         bundle_sid,
         found: None,
+        seen: None,
     };
     ended(&request.place(&app, &caller, &ask).await?)
 }
@@ -239,6 +240,7 @@ pub async fn release(
         return Ok(replayed(ended(&order)?));
     }
     let tenant = in_service(&app, &id).await?;
+    let seen = seen_version(&app, &item).await?;
     let number = number_of(&app, &account_of(&tenant)?, &item).await?;
     if value.dry_run {
         let body = json!({
@@ -252,6 +254,7 @@ pub async fn release(
     }
     let ask = Ask {
         found: Some(as_found(&app, &number, Some(&id))),
+        seen: Some(seen),
         act: NumberAct::Release {
             sid: number.sid,
             phone_number: number.phone_number,
@@ -277,8 +280,17 @@ pub async fn transfer(
         return Ok(replayed(ended(&order)?));
     }
     let tenant = app.tenant(&id).await?;
+    let seen = seen_version(&app, &item).await?;
     let number = number_of(&app, &account_of(&tenant)?, &item).await?;
-    move_number(&app, &caller, &request, &number, Some(&tenant), &value).await
+    let found = (&number, seen);
+    move_number(&app, &caller, &request, found, Some(&tenant), &value).await
+}
+
+/// The version of our record of a number, read before Twilio is looked at.
+pub(super) async fn seen_version(app: &App, sid: &str) -> Result<u64, Failure> {
+    let sid = PhoneNumberSid::parse(sid).map_err(|_| Code::NUMBER_NOT_FOUND)?;
+    let known = app.store.number(&sid).await?;
+    Ok(known.map_or(0, |known| known.ver))
 }
 
 /// Checks a move and orders it; a dry run only checks.
@@ -286,7 +298,7 @@ pub(super) async fn move_number(
     app: &App,
     caller: &Caller,
     request: &Request,
-    number: &IncomingNumber,
+    (number, seen): (&IncomingNumber, u64),
     from: Option<&Tenant>,
     value: &Move,
 ) -> Answer {
@@ -349,6 +361,7 @@ pub(super) async fn move_number(
         address_sid,
         bundle_sid,
         found: Some(as_found(app, number, from.map(|from| &from.id))),
+        seen: Some(seen),
     };
     ended(&request.place(app, caller, &ask).await?)
 }

@@ -9,7 +9,7 @@ use domain::ids::TenantId;
 use http::StatusCode;
 use serde_json::json;
 
-use super::ask::{Move, Request, ended, move_number};
+use super::ask::{Move, Request, ended, move_number, seen_version};
 use super::{NumberView, held_by, number_of};
 use crate::app::App;
 use crate::extract::{Caller, IdempotencyKey, Item, JsonBody};
@@ -41,6 +41,7 @@ pub async fn transfer(
     if let Some(order) = request.repeated(&app, &caller).await? {
         return Ok(replayed(ended(&order)?));
     }
+    let seen = seen_version(&app, &item).await?;
     let number = number_of(&app, &app.main_sid().await?, &item).await?;
-    move_number(&app, &caller, &request, &number, None, &value).await
+    move_number(&app, &caller, &request, (&number, seen), None, &value).await
 }

@@ -29,6 +29,8 @@ pub(crate) struct Ask {
     pub(crate) bundle_sid: Option<BundleSid>,
     /// The number as it was found, to be locked.
     pub(crate) found: Option<NumberRecord>,
+    /// The version of our record from before Twilio was looked at: what was written since is newer than the look.
+    pub(crate) seen: Option<u64>,
 }
 
 /// The order of an idempotency key: whoever asks again finds it.
@@ -101,6 +103,13 @@ async fn locked(
     ask: &Ask,
 ) -> Result<NumberRecord, Failure> {
     let known = app.store.number(sid).await?;
+    let is_ours = known
+        .as_ref()
+        .is_some_and(|known| known.order.as_ref() == Some(id));
+    let version = known.as_ref().map_or(0, |known| known.ver);
+    if !is_ours && ask.seen.is_some_and(|seen| seen != version) {
+        return Err(Code::NUMBER_BUSY.retry_after(5));
+    }
     let found = ask.found.clone();
     let mut record = match (known, found) {
         (Some(known), Some(found)) => caught_up(known, &found),

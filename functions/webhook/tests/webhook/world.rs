@@ -60,6 +60,7 @@ impl World {
             now: Arc::new(move || *clock.lock().expect("a clock")),
             sleep: Arc::new(|_: Duration| futures::future::ready(()).boxed()),
             random: Arc::new(|| 7),
+            wire: None,
         };
         let environment = environment(Some(BASE));
         let settings = aws::Settings::from_lookup(

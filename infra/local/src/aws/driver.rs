@@ -15,6 +15,7 @@ use super::fault::Service;
 use super::names::{QUEUES, QueueShape, STREAM_FAILURES};
 use super::sqs::Receipt;
 use super::{Invoker, LocalAws, lock, mappings};
+use crate::functions::KILLED;
 
 /// The longest that a background driver waits before it looks again.
 const BACKGROUND_PERIOD: Duration = Duration::from_millis(200);
@@ -26,7 +27,7 @@ const POLLER: &str = "event-source-mapping";
 pub struct InvocationTally {
     /// Invocations.
     pub invocations: u64,
-    /// Invocations that ended in an error or a panic.
+    /// Invocations that ended in an error or a panic; the killed ones do not count.
     pub errors: u64,
 }
 
@@ -115,7 +116,7 @@ impl LocalAws {
         let mut invocations = lock(&self.inner.invocations);
         let tally = invocations.entry(function.to_owned()).or_default();
         tally.invocations += 1;
-        tally.errors += u64::from(result.is_err());
+        tally.errors += u64::from(result.as_ref().is_err_and(|error| error != KILLED));
         result
     }
 

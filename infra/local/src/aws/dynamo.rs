@@ -3,6 +3,7 @@
 //! Not played: throughput limits (inject them), TTL deletion, stale reads.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dynoxide::actions as act;
 use dynoxide::{Database, DynoxideError};
@@ -22,6 +23,15 @@ pub(crate) struct Dynamo {
     /// because a shared in-memory database answers a second writer with "locked".
     gate: Mutex<rusqlite::Connection>,
 }
+
+/// A database in memory that holds a copy, for as long as a connection to it is open.
+pub(crate) struct DynamoCopy {
+    uri: String,
+    _kept: Mutex<rusqlite::Connection>,
+}
+
+/// Keeps the copies of one process apart.
+static COPIES: AtomicU64 = AtomicU64::new(0);
 
 impl Dynamo {
     /// Opens an empty database and creates the tables of `names`. `instance` keeps databases of
@@ -76,6 +86,28 @@ impl Dynamo {
                 .update_time_to_live(parse(ttl.to_string().as_bytes())?)?;
         }
         Ok(())
+    }
+
+    /// Copies all tables and streams.
+    pub fn copy(&self) -> Result<DynamoCopy, DynoxideError> {
+        let number = COPIES.fetch_add(1, Ordering::Relaxed);
+        let uri = format!(
+            "file:local-aws-copy-{}-{number}?mode=memory&cache=shared",
+            std::process::id()
+        );
+        let kept = rusqlite::Connection::open(&uri)?;
+        let _gate = lock(&self.gate);
+        self.db.vacuum_into(&uri)?;
+        Ok(DynamoCopy {
+            uri,
+            _kept: Mutex::new(kept),
+        })
+    }
+
+    /// Replaces all tables and streams, and forgets the tokens of transactions since.
+    pub fn restore(&self, copy: &DynamoCopy) -> Result<(), DynoxideError> {
+        let _gate = lock(&self.gate);
+        self.db.restore_from(&copy.uri)
     }
 
     /// Runs a planned call.

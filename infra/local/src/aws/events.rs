@@ -33,7 +33,7 @@ pub struct LoggedEvent {
 }
 
 /// Events that fit `pattern` go to `queue`, or to `dead` if that is not there.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Rule {
     pattern: Value,
     queue: String,
@@ -41,7 +41,7 @@ struct Rule {
 }
 
 /// The bus with its rules and its log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bus {
     name: String,
     rules: Vec<Rule>,

@@ -21,6 +21,7 @@ mod plan;
 mod random;
 mod schedule;
 mod secrets;
+mod snapshot;
 mod sqs;
 mod sqs_api;
 mod streams;
@@ -38,11 +39,14 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::passage::Passage;
+
 pub use counters::{CallKey, Counters, Tally};
 pub use driver::InvocationTally;
 pub use events::LoggedEvent;
 pub use fault::{CallInfo, Fault, FaultHook, Service};
 pub use names::{ACCOUNT, Names, REGION};
+pub use snapshot::AwsSnapshot;
 pub use sqs::QueueDepth;
 pub use transport::ConnectionLost;
 
@@ -124,6 +128,8 @@ struct Inner {
     counters: Mutex<Counters>,
     invocations: Mutex<BTreeMap<String, InvocationTally>>,
     fault_hook: Mutex<Option<FaultHook>>,
+    /// The way out of the functions, on which the crash explorer stands.
+    passage: Passage,
     invoker: Mutex<Option<Invoker>>,
     random: Mutex<random::Random>,
     sequence: AtomicU64,
@@ -167,6 +173,7 @@ impl LocalAws {
             counters: Mutex::default(),
             invocations: Mutex::default(),
             fault_hook: Mutex::default(),
+            passage: Passage::default(),
             invoker: Mutex::default(),
             random: Mutex::new(random::Random::new(config.seed)),
             sequence: AtomicU64::new(0),
@@ -200,6 +207,11 @@ impl LocalAws {
     /// URL of a queue, by its full name.
     pub fn queue_url(&self, name: &str) -> String {
         format!("{}/{ACCOUNT}/{name}", lock(&self.inner.endpoint))
+    }
+
+    /// The way out of the functions, to Twilio too.
+    pub fn passage(&self) -> &Passage {
+        &self.inner.passage
     }
 
     /// Installs or removes the hook that decides on faults.

@@ -10,7 +10,7 @@ use super::plan::{self, Outcome};
 use super::wire::{ApiError, Target};
 
 /// All objects, by `<bucket>/<key>`.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Objects(BTreeMap<String, Bytes>);
 
 /// A request about one object.

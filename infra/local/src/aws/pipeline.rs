@@ -59,6 +59,18 @@ impl LocalAws {
         Ok(response)
     }
 
+    /// Who asks for what, as far as the request says it.
+    pub(crate) fn describe(request: &Request<Bytes>) -> (String, String) {
+        let Some(target) = Target::read(request) else {
+            return (String::new(), "unknown".to_owned());
+        };
+        let resources = match objects::ObjectCall::read(&target, request) {
+            Some(call) => call.resource(),
+            None => understand(&target, request.body()).1.join("+"),
+        };
+        (target.caller, format!("{} {resources}", target.operation))
+    }
+
     /// Serves a call that no application makes (a test or a report looks inside): no fault and no
     /// count. The error is the body of the error answer.
     pub fn inspect(&self, target: &str, request: &Value) -> Result<Value, Value> {

@@ -13,7 +13,7 @@ const RETRY_AFTER_MINUTES: [i64; 2] = [1, 2];
 const LATE_SECONDS_MAX: u64 = 60;
 
 /// A rate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Schedule {
     function: &'static str,
     payload: Value,
@@ -31,7 +31,7 @@ pub(crate) struct Firing {
 }
 
 /// All schedules, what they have fired, and what was given up.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Schedules {
     rates: Vec<Schedule>,
     firings: Vec<Firing>,

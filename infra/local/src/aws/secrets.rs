@@ -36,7 +36,7 @@ struct Secret {
 }
 
 /// All secrets, by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Secrets {
     secrets: BTreeMap<String, Secret>,
 }

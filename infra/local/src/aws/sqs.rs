@@ -38,7 +38,7 @@ pub(crate) struct Received {
 }
 
 /// One queue.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Queue {
     visibility: SignedDuration,
     redrive: Option<(String, u32)>,
@@ -69,7 +69,7 @@ pub(crate) enum Receipt {
 }
 
 /// All queues of an instance.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Queues {
     by_name: BTreeMap<String, Queue>,
     next_order: u64,

@@ -39,7 +39,7 @@ pub(crate) struct Batch {
 }
 
 /// What the event source mapping is told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Settings {
     batch: usize,
     window: SignedDuration,
@@ -48,7 +48,7 @@ struct Settings {
 }
 
 /// The mapping of one stream to one function.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StreamMapping {
     pub table: String,
     pub function: &'static str,

@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use axum::body::Body;
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 
@@ -52,6 +53,19 @@ impl LocalAws {
             Ok(response) => response.map(Body::from),
             Err(ConnectionLost) => broken(),
         }
+    }
+
+    /// Serves a function's request, if it may pass.
+    async fn pass(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionLost> {
+        let passage = self.passage();
+        if !passage.is_watched() {
+            return self.handle(&request);
+        }
+        let (caller, what) = Self::describe(&request);
+        let aws = self.clone();
+        let serve = async move { aws.handle(&request) }.boxed();
+        let answer = passage.send(&caller, what, serve).await;
+        answer.unwrap_or(Err(ConnectionLost))
     }
 
     /// An HTTP client for SDK configurations that hands requests straight to this instance.
@@ -104,7 +118,8 @@ impl HttpConnector for InMemory {
                     .map_err(ConnectorError::user)?
                     .to_bytes(),
             };
-            let served = aws.handle(&Request::from_parts(parts, body));
+            let request = Request::from_parts(parts, body);
+            let served = aws.pass(request).await;
             served
                 .map(to_sdk)
                 .map_err(|lost| ConnectorError::io(lost.into()))

@@ -35,7 +35,7 @@ impl Cell {
 }
 
 /// A book: one account's, or that of a main account with all its subaccounts.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Book {
     days: BTreeMap<Date, Vec<(CategoryId, Cell)>>,
 }

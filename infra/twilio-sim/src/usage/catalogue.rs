@@ -47,6 +47,7 @@ impl Kind {
 }
 
 /// One category.
+#[derive(Clone)]
 pub(crate) struct Category {
     pub(crate) name: String,
     pub(crate) description: String,
@@ -60,6 +61,7 @@ pub(crate) struct Category {
 }
 
 /// All categories.
+#[derive(Clone)]
 pub(crate) struct Catalogue {
     all: Vec<Category>,
     by_name: HashMap<String, CategoryId>,

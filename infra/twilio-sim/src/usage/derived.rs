@@ -40,7 +40,7 @@ pub(crate) struct Pause {
 }
 
 /// What an account's derived usage follows.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Life {
     /// Which population it belongs to.
     pub(crate) population: Option<u16>,
@@ -92,6 +92,7 @@ pub(crate) enum Stage {
 }
 
 /// Accounts that are made together, and what their end users do.
+#[derive(Clone)]
 pub(crate) struct Population {
     pub(crate) since: Date,
     profile: TrafficProfile,
@@ -100,6 +101,7 @@ pub(crate) struct Population {
 }
 
 /// The categories that derived usage falls in.
+#[derive(Clone)]
 struct Ids {
     sms_in: CategoryId,
     sms_out: CategoryId,

@@ -12,7 +12,7 @@ use super::derived::{Rules, Stage};
 const PASSING_MAX: usize = 64;
 
 /// Derived usage of all accounts together, by day, as far as it was asked for.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Memo {
     rules: Option<Rules>,
     /// Days on which nothing changes any more.

@@ -41,6 +41,7 @@ impl Status {
 }
 
 /// An account with what it owns, by index.
+#[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) sid: Sid,
     pub(crate) friendly_name: String,
@@ -100,6 +101,7 @@ impl KeyKind {
 }
 
 /// An API key.
+#[derive(Clone)]
 pub(crate) struct Key {
     pub(crate) sid: Sid,
     pub(crate) account: usize,

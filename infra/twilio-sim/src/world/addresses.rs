@@ -9,6 +9,7 @@ use super::supply::{Kind, Requirement, Supply};
 use crate::sid::Sid;
 
 /// An Address.
+#[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) sid: Sid,
     pub(crate) account: usize,
@@ -35,6 +36,7 @@ pub(crate) struct AddressDetails {
 }
 
 /// A Bundle: the documents that some numbers need.
+#[derive(Clone)]
 pub(crate) struct Bundle {
     pub(crate) sid: Sid,
     pub(crate) account: usize,

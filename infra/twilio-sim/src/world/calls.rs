@@ -24,6 +24,7 @@ pub(crate) enum Step {
 }
 
 /// A call.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) sid: Sid,
     pub(crate) account: usize,

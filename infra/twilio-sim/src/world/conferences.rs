@@ -52,6 +52,7 @@ impl Ended {
 }
 
 /// A conference.
+#[derive(Clone)]
 pub(crate) struct Conference {
     pub(crate) sid: Sid,
     pub(crate) account: usize,
@@ -66,6 +67,7 @@ pub(crate) struct Conference {
     record: Option<RecordPlan>,
 }
 
+#[derive(Clone)]
 struct Participant {
     call: usize,
     starts: bool,
@@ -73,7 +75,7 @@ struct Participant {
 }
 
 /// All conferences, and the rooms that are open by account and name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Conferences {
     pub(crate) all: Vec<Conference>,
     by_account: HashMap<usize, Vec<usize>>,

@@ -1,5 +1,7 @@
 //! How usage gets into the records: late, and sometimes revised afterwards.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -22,7 +24,7 @@ impl World {
         rng: &mut Rng,
     ) {
         let category = self.shown_as(account, category);
-        let category = self.catalogue.intern(category);
+        let category = Arc::make_mut(&mut self.catalogue).intern(category);
         let mut delay = rng.within(self.pace.usage_ms);
         if self.quirks.late_usage_per_mille > 0 {
             // A generator of its own: what comes after draws the same with and without this quirk.

@@ -66,6 +66,7 @@ pub(crate) enum Step {
 }
 
 /// A message.
+#[derive(Clone)]
 pub(crate) struct Message {
     pub(crate) sid: Sid,
     pub(crate) account: usize,

@@ -31,6 +31,7 @@ pub(crate) mod twiml;
 pub(crate) mod webhooks;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -59,7 +60,7 @@ use services::Service;
 use triggers::Triggers;
 
 /// What will happen.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Event {
     /// The traffic of a day is planned.
     TrafficDay {
@@ -115,6 +116,7 @@ pub(crate) enum Event {
 }
 
 /// Everything there is.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) subaccount_limit: usize,
@@ -123,7 +125,7 @@ pub(crate) struct World {
     pub(crate) opening_balance: i64,
     pub(crate) pace: Pace,
     pub(crate) quirks: Quirks,
-    pub(crate) catalogue: Catalogue,
+    pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) keys: Vec<Key>,
     pub(crate) calls: Vec<Call>,
@@ -171,7 +173,7 @@ impl World {
             opening_balance: amount::parse(&config.opening_balance).unwrap_or_default(),
             pace: config.pace.clone(),
             quirks: config.quirks.clone(),
-            catalogue: Catalogue::new(config.all_categories),
+            catalogue: Arc::new(Catalogue::new(config.all_categories)),
             accounts: Vec::new(),
             keys: Vec::new(),
             calls: Vec::new(),

@@ -19,6 +19,7 @@ const EVENTS_MAX: usize = 100_000;
 const ALERTS_MAX: usize = 20_000;
 
 /// A list that forgets its oldest entries; an entry keeps its place's number.
+#[derive(Clone)]
 pub(crate) struct Recent<T> {
     forgotten: usize,
     entries: VecDeque<T>,
@@ -63,6 +64,7 @@ impl<T> Recent<T> {
 }
 
 /// Something that was done, to be written down.
+#[derive(Clone)]
 pub(crate) struct Done {
     /// In whose log it stands.
     pub(crate) account: usize,
@@ -100,12 +102,14 @@ impl Done {
 }
 
 /// An entry of the audit log.
+#[derive(Clone)]
 pub(crate) struct AuditEvent {
     pub(crate) sid: Sid,
     pub(crate) done: Done,
 }
 
 /// An entry of the error log.
+#[derive(Clone)]
 pub(crate) struct Alert {
     pub(crate) sid: Sid,
     pub(crate) account: usize,
@@ -118,7 +122,7 @@ pub(crate) struct Alert {
 }
 
 /// The two logs.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Monitor {
     pub(crate) events: Recent<AuditEvent>,
     pub(crate) alerts: Recent<Alert>,

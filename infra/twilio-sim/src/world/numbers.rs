@@ -17,7 +17,7 @@ use crate::sid::Sid;
 use crate::usage::book::Cell;
 
 /// What belongs to phone numbers, of all accounts.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Numbering {
     pub(crate) addresses: Vec<Address>,
     pub(crate) bundles: Vec<Bundle>,
@@ -31,6 +31,7 @@ pub(crate) struct Numbering {
 }
 
 /// A number that an account holds.
+#[derive(Clone)]
 pub(crate) struct Number {
     pub(crate) sid: Sid,
     pub(crate) account: usize,

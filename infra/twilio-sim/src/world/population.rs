@@ -1,6 +1,8 @@
 //! Accounts by the hundred thousand: rows like any other, whose usage is derived from the seed when it is
 //! read. What happens to one afterwards is on top of that.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -21,7 +23,7 @@ impl World {
         profile: TrafficProfile,
     ) -> Option<(usize, usize)> {
         let population = u16::try_from(self.records.populations.len()).ok()?;
-        let made = Population::new(since, profile, &mut self.catalogue);
+        let made = Population::new(since, profile, Arc::make_mut(&mut self.catalogue));
         self.records.populations.push(made);
         let first = self.accounts.len();
         self.accounts.reserve_exact(subaccounts);

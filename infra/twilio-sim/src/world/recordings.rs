@@ -110,6 +110,7 @@ pub(crate) enum Recorded {
 }
 
 /// A recording.
+#[derive(Clone)]
 pub(crate) struct Recording {
     pub(crate) sid: Sid,
     pub(crate) account: usize,
@@ -131,7 +132,7 @@ pub(crate) struct Recording {
 }
 
 /// All recordings and where they belong.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Recordings {
     pub(crate) all: Vec<Recording>,
     by_account: HashMap<usize, Vec<usize>>,

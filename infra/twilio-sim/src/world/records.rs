@@ -25,7 +25,7 @@ const CHANGES_MAX: usize = 200_000;
 const TURNS_APART: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What the records consist of, beside each account's own book.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Records {
     /// The main account's book with all its subaccounts'.
     family: Book,
@@ -35,13 +35,14 @@ pub(crate) struct Records {
 }
 
 /// What changed lately.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Changes {
     /// Since when all changes are remembered.
     since: Option<Timestamp>,
     latest: VecDeque<Change>,
 }
 
+#[derive(Clone)]
 struct Change {
     at: Timestamp,
     account: usize,
@@ -77,6 +78,7 @@ impl View {
 }
 
 /// When the records of an account were brought up to date: each category has a turn of its own.
+#[derive(Clone)]
 pub(crate) struct Freshness {
     at: Timestamp,
     every_ms: u64,

@@ -33,12 +33,14 @@ pub(crate) struct ServiceSettings {
 }
 
 /// A number in a service's pool.
+#[derive(Clone)]
 pub(crate) struct Member {
     pub(crate) number: usize,
     pub(crate) added_at: Timestamp,
 }
 
 /// A messaging service.
+#[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) sid: Sid,
     pub(crate) account: usize,

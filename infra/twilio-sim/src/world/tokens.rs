@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use super::{World, after};
 
 /// A token that authenticates besides the primary one.
+#[derive(Clone)]
 pub(crate) struct SecondaryToken {
     pub(crate) token: String,
     pub(crate) created_at: Timestamp,
 }
 
 /// A primary token of before, which still signs.
+#[derive(Clone)]
 pub(crate) struct RetiredToken {
     token: String,
     signs_until: Timestamp,

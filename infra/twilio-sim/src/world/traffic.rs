@@ -16,6 +16,7 @@ use crate::rng::Rng;
 use crate::usage::book::Cell;
 
 /// Traffic that goes on.
+#[derive(Clone)]
 pub(crate) struct Traffic {
     pub(crate) profile: TrafficProfile,
 }

@@ -84,6 +84,7 @@ impl Recurring {
 }
 
 /// A usage trigger.
+#[derive(Clone)]
 pub(crate) struct Trigger {
     pub(crate) sid: Sid,
     pub(crate) account: usize,
@@ -132,14 +133,14 @@ pub(crate) struct TriggerDraft {
 }
 
 /// All triggers.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Triggers {
     pub(crate) all: Vec<Trigger>,
     by_account: BTreeMap<usize, Watch>,
 }
 
 /// One account's triggers.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Watch {
     triggers: Vec<usize>,
     /// When they are looked at next.

@@ -67,6 +67,7 @@ impl Webhook {
 }
 
 /// An Application: URLs that several numbers can share.
+#[derive(Clone)]
 pub(crate) struct Application {
     pub(crate) sid: Sid,
     pub(crate) account: usize,

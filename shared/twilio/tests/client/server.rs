@@ -172,6 +172,7 @@ pub fn client(base: &str, waits: &Arc<Mutex<Vec<Duration>>>) -> Client {
         random: Arc::new(|| u128::MAX),
         concurrency_max: 4,
         timeout: TIMEOUT,
+        transport: None,
     })
     .unwrap()
 }
