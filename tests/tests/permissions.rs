@@ -19,7 +19,7 @@ fn allowed(template: &str) -> Allowed {
     for line in template.lines() {
         let text = line.trim();
         if line.starts_with("  ") && !line.starts_with("   ") && text.ends_with(':') {
-            role = text.trim_end_matches(':').to_owned();
+            text.trim_end_matches(':').clone_into(&mut role);
         }
         if text.starts_with("- Sid:") {
             actions.clear();

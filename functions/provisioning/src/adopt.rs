@@ -167,7 +167,7 @@ pub async fn adopt(
     JsonBody { value, fingerprint }: JsonBody<Adoption>,
 ) -> Answer {
     let plan_id = value.plan_id.as_deref().ok_or(Code::PLAN_ID_MISSING)?;
-    if value.all == !value.account_sids.is_empty() || value.account_sids.len() > ADOPTED_MAX {
+    if value.all != value.account_sids.is_empty() || value.account_sids.len() > ADOPTED_MAX {
         return Err(Code::ADOPTION_INVALID.into());
     }
     let plan = chosen_plan(&app, plan_id, value.plan_version).await?;

@@ -15,7 +15,7 @@ use crate::problem::{Code, Failure};
 /// Money to try with, as a sign-up asks for it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Trial {
+pub struct CreditWish {
     amount: String,
     when: Option<TrialMoment>,
     trial_days: Option<u16>,
@@ -24,7 +24,7 @@ pub struct Trial {
 
 /// Checks what was asked for.
 pub fn options(
-    trial: Option<&Trial>,
+    trial: Option<&CreditWish>,
     application: Option<&Answering>,
     numbers: &[NumberWish],
     plan: &PricePlan,
@@ -60,7 +60,7 @@ pub fn watches(plan: &PricePlan) -> bool {
     triggers.day.is_some() || triggers.month.is_some()
 }
 
-fn trial_credit(trial: &Trial, currency: Currency) -> Result<TrialCredit, Failure> {
+fn trial_credit(trial: &CreditWish, currency: Currency) -> Result<TrialCredit, Failure> {
     let when = trial.when.unwrap_or(TrialMoment::SignUp);
     let trial_days = trial.trial_days.unwrap_or(0);
     let makes_sense = (when == TrialMoment::SignUp || trial_days > 0)

@@ -246,7 +246,6 @@ impl<'a> Saga<'a> {
             StepError::Failed(failure) if failure.is_final() => {
                 Verdict::GiveUp(failure.into_logged().code)
             }
-            StepError::Failed(_) => Verdict::Later,
             StepError::Secret(SecretError::Store(error)) if error.is_retryable() => Verdict::Later,
             StepError::Secret(error) => Verdict::Fail(error.into()),
             StepError::Twilio(error) if error.code() == Some(ErrorCode::SUBACCOUNTS_EXHAUSTED) => {
@@ -256,7 +255,7 @@ impl<'a> Saga<'a> {
             StepError::Twilio(twilio::Error::Reject { .. }) => {
                 Verdict::GiveUp(Code::TWILIO_REJECTED.name)
             }
-            StepError::Twilio(_) => Verdict::Later,
+            StepError::Failed(_) | StepError::Twilio(_) => Verdict::Later,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use domain::ids::NumberOrderId;
 use domain::lots::PRIORITY_DEFAULT;
-use domain::numbers::{NumberAct, NumberUrls, OrderState};
+use domain::numbers::{NumberAct, OrderState};
 use domain::provisioning::{NumberWish, Step, TrialCredit, TrialMoment};
 use domain::tenant::Tenant;
 use domain::wallet::Wallet;
@@ -126,11 +126,7 @@ impl Saga<'_> {
                     act: NumberAct::Buy {
                         phone_number: first.phone_number,
                     },
-                    urls: with_our_callback(
-                        urls.unwrap_or_else(NumberUrls::default),
-                        self.app,
-                        Some(&tenant.id),
-                    ),
+                    urls: with_our_callback(urls.unwrap_or_default(), self.app, Some(&tenant.id)),
                     address_sid: None,
                     bundle_sid: None,
                     found: None,

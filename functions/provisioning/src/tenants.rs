@@ -23,7 +23,7 @@ use crate::app::{App, TRIES_MAX, audit, day_of};
 use crate::billing::{BillingChange, TaxIdChange};
 use crate::extract::{Caller, IdempotencyKey, JsonBody, Params, TenantPath, page_limit};
 use crate::lease::LEASE;
-use crate::options::{Trial, options, watches};
+use crate::options::{CreditWish, options, watches};
 use crate::problem::{Answer, Code, Failure};
 use crate::saga::{Audience, Outcome, Saga, later};
 use crate::view::{self, TenantView};
@@ -43,7 +43,7 @@ pub struct NewTenant {
     external_id: Option<String>,
     currency: Option<String>,
     issue_api_key: Option<bool>,
-    trial_credit: Option<Trial>,
+    trial_credit: Option<CreditWish>,
     application: Option<Answering>,
     #[serde(default)]
     numbers: Vec<NumberWish>,

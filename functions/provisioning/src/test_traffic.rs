@@ -150,13 +150,12 @@ async fn ready(
     }
     let tenant = in_service(app, &id).await?;
     let account_sid = account_of(&tenant)?;
-    let from = match value.from {
-        Some(from) => from,
-        None => {
-            let held = held_by(app, &account_sid).await?;
-            let first = held.into_iter().next().ok_or(Code::NO_NUMBER)?;
-            first.phone_number
-        }
+    let from = if let Some(from) = value.from {
+        from
+    } else {
+        let held = held_by(app, &account_sid).await?;
+        let first = held.into_iter().next().ok_or(Code::NO_NUMBER)?;
+        first.phone_number
     };
     let own = app.own_credentials(&account_sid).await?;
     let own = own.ok_or_else(|| internal("a tenant in service without its token"))?;

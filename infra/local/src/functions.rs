@@ -70,9 +70,9 @@ impl<T> Place<T> {
         if let Some(running) = &*place {
             return Ok(running.clone());
         }
-        let built = Arc::new(build().map_err(|error| error.to_string())?);
-        *place = Some(built.clone());
-        Ok(built)
+        let made = Arc::new(build().map_err(|error| error.to_string())?);
+        *place = Some(made.clone());
+        Ok(made)
     }
 
     /// Runs an invocation on the instance; killed, it takes the instance with it.
@@ -168,69 +168,49 @@ impl Functions {
     fn provisioning(&self) -> Result<Arc<provisioning::Function>, String> {
         self.running().provisioning.started(|| {
             let (host, settings) = (self.host("provisioning"), self.settings("provisioning")?);
-            Ok(provisioning::Function::new(
-                &self.environment,
-                &host,
-                &settings,
-            )?)
+            provisioning::Function::new(&self.environment, &host, &settings)
         })
     }
 
     fn webhook(&self) -> Result<Arc<webhook::Function>, String> {
         self.running().webhook.started(|| {
             let (host, settings) = (self.host("webhook"), self.settings("webhook")?);
-            Ok(webhook::Function::new(&self.environment, &host, &settings)?)
+            webhook::Function::new(&self.environment, &host, &settings)
         })
     }
 
     fn usage_puller(&self) -> Result<Arc<usage_puller::Function>, String> {
         self.running().usage_puller.started(|| {
             let (host, settings) = (self.host("usage-puller"), self.settings("usage-puller")?);
-            Ok(usage_puller::Function::new(
-                &self.environment,
-                &host,
-                &settings,
-            )?)
+            usage_puller::Function::new(&self.environment, &host, &settings)
         })
     }
 
     fn suspender(&self) -> Result<Arc<suspender::Function>, String> {
         self.running().suspender.started(|| {
             let (host, settings) = (self.host("suspender"), self.settings("suspender")?);
-            Ok(suspender::Function::new(
-                &self.environment,
-                &host,
-                &settings,
-            )?)
+            suspender::Function::new(&self.environment, &host, &settings)
         })
     }
 
     fn relay(&self) -> Result<Arc<relay::Function>, String> {
         self.running().relay.started(|| {
             let (host, settings) = (self.host("relay"), self.settings("relay")?);
-            Ok(relay::Function::new(&self.environment, &host, &settings)?)
+            relay::Function::new(&self.environment, &host, &settings)
         })
     }
 
     fn invoicer(&self) -> Result<Arc<invoicer::Function>, String> {
         self.running().invoicer.started(|| {
             let (host, settings) = (self.host("invoicer"), self.settings("invoicer")?);
-            Ok(invoicer::Function::new(
-                &self.environment,
-                &host,
-                &settings,
-            )?)
+            invoicer::Function::new(&self.environment, &host, &settings)
         })
     }
 
     fn reconciler(&self) -> Result<Arc<reconciler::Function>, String> {
         self.running().reconciler.started(|| {
             let (host, settings) = (self.host("reconciler"), self.settings("reconciler")?);
-            Ok(reconciler::Function::new(
-                &self.environment,
-                &host,
-                &settings,
-            )?)
+            reconciler::Function::new(&self.environment, &host, &settings)
         })
     }
 

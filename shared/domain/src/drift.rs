@@ -97,13 +97,16 @@ pub struct Survey {
 
 /// Compares all subaccounts with all tenants. A tenant that is being worked on is left alone.
 pub fn survey(seen: &[SeenAccount], tenants: &[Tenant], now: Timestamp) -> Survey {
-    let by_sid: BTreeMap<&AccountSid, &SeenAccount> = seen
+    let accounts: BTreeMap<&AccountSid, &SeenAccount> = seen
         .iter()
         .map(|account| (&account.account_sid, account))
         .collect();
     let mut found = Survey::default();
     for tenant in tenants {
-        let account = tenant.account_sid.as_ref().and_then(|sid| by_sid.get(sid));
+        let account = tenant
+            .account_sid
+            .as_ref()
+            .and_then(|sid| accounts.get(sid));
         found
             .findings
             .extend(of_tenant(tenant, account.copied(), now));
@@ -112,7 +115,7 @@ pub fn survey(seen: &[SeenAccount], tenants: &[Tenant], now: Timestamp) -> Surve
         .iter()
         .filter_map(|tenant| tenant.account_sid.as_ref())
         .collect();
-    let by_id: BTreeMap<&str, &Tenant> = tenants
+    let owners: BTreeMap<&str, &Tenant> = tenants
         .iter()
         .map(|tenant| (tenant.id.as_str(), tenant))
         .collect();
@@ -121,7 +124,7 @@ pub fn survey(seen: &[SeenAccount], tenants: &[Tenant], now: Timestamp) -> Surve
         .filter(|account| account.status != Some(TwilioStatus::Closed));
     for account in open.filter(|account| !owned.contains(&account.account_sid)) {
         let named = account.friendly_name.split(' ').next().unwrap_or_default();
-        match by_id.get(named) {
+        match owners.get(named) {
             // Its provisioning has not bound it yet, and will.
             Some(tenant) if tenant.account_sid.is_none() => {}
             Some(tenant) => found.findings.push(Finding {

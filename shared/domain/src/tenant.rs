@@ -410,6 +410,7 @@ pub(crate) mod tests {
             step: crate::provisioning::Step::Done,
             options: crate::provisioning::Options::default(),
             trial_credited_at: None,
+            shared_sids: Vec::new(),
             application_sid: None,
             export: None,
             erased_at: None,

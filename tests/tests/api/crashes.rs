@@ -335,7 +335,7 @@ async fn explorer_two_timers_of_one_tenant_in_any_order_provision_it_once() {
         async || {
             let (world, body) = half_provisioned().await;
             // The first run's lease is over.
-            world.stack.clock.advance(Duration::from_secs(120));
+            world.stack.clock.advance(Duration::from_mins(2));
             (world, body)
         },
         ring,

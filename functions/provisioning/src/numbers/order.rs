@@ -304,9 +304,8 @@ async fn record_after(
     order: &NumberOrder,
 ) -> Result<Option<NumberRecord>, Failure> {
     let now = app.host.now();
-    let sid = match (&order.state, order.act.sid()) {
-        (OrderState::Done { sid }, _) | (_, Some(sid)) => sid,
-        (_, None) => return Ok(None),
+    let ((OrderState::Done { sid }, _) | (_, Some(sid))) = (&order.state, order.act.sid()) else {
+        return Ok(None);
     };
     let known = app.store.number(sid).await?;
     let is_done = matches!(order.state, OrderState::Done { .. });
