@@ -154,7 +154,10 @@ impl Function {
                 None if !self.is_complete(&run, &period).await? => return Ok(()),
                 None => self.close(&run, &period, &known).await?,
             };
-            self.finish(&run, &period, closing, &known).await?;
+            // Another run may have closed it and made it final since the list was read.
+            if closing.header.state == State::Closing {
+                self.finish(&run, &period, closing, &known).await?;
+            }
             known = self
                 .store
                 .statements(&run.tenant.id, None, LOOK_BACK)

@@ -25,7 +25,7 @@ pub use schedule::Disturbance;
 pub use together::explore_together;
 
 /// Pairs of disturbances that an exploration of all kinds samples. `TOLLGATE_EXPLORE_ALL_PAIRS=1` takes all.
-pub const PAIRS: usize = 800;
+pub const PAIRS: usize = 550;
 /// Where the sample begins.
 const SEED: u64 = 20_260_301;
 

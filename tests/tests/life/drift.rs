@@ -296,41 +296,38 @@ async fn existing_subaccounts_are_reported_and_adopted_with_their_names_numbers_
 
 #[tokio::test]
 async fn explorer_an_adoption_disturbed_at_any_request_makes_one_tenant_of_a_subaccount() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let found = explore(
-            "adopt",
-            "provisioning",
-            disturbances,
-            async || {
-                let world = World::start().await;
-                let plan = world.plan(0).await;
-                let old = stray(&world, "Old Client").await;
-                (world, (plan, old))
-            },
-            adopt_old,
-            adopt_old,
-            async |world: &World, (_, old): &(String, String)| {
-                let listed = world.get("/v1/tenants").await;
-                let tenants = listed.body["tenants"]
-                    .as_array()
-                    .cloned()
-                    .unwrap_or_default();
-                let active: Vec<&Value> = tenants
-                    .iter()
-                    .filter(|one| one["lifecycle"] == "active")
-                    .collect();
-                let is_one = tenants.len() == 1
-                    && active.len() == 1
-                    && active[0]["account_sid"] == json!(old);
-                if is_one && at_twilio(world, old) == "active" && world.open_subaccounts() == 1 {
-                    Vec::new()
-                } else {
-                    vec![format!("{tenants:?}")]
-                }
-            },
-        );
-        found.await.assert_sound();
-    }
+    let found = explore(
+        "adopt",
+        "provisioning",
+        Disturbance::ALL,
+        async || {
+            let world = World::start().await;
+            let plan = world.plan(0).await;
+            let old = stray(&world, "Old Client").await;
+            (world, (plan, old))
+        },
+        adopt_old,
+        adopt_old,
+        async |world: &World, (_, old): &(String, String)| {
+            let listed = world.get("/v1/tenants").await;
+            let tenants = listed.body["tenants"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let active: Vec<&Value> = tenants
+                .iter()
+                .filter(|one| one["lifecycle"] == "active")
+                .collect();
+            let is_one =
+                tenants.len() == 1 && active.len() == 1 && active[0]["account_sid"] == json!(old);
+            if is_one && at_twilio(world, old) == "active" && world.open_subaccounts() == 1 {
+                Vec::new()
+            } else {
+                vec![format!("{tenants:?}")]
+            }
+        },
+    );
+    found.await.assert_sound();
 }
 
 async fn adopt_old(world: &World, (plan, old): &(String, String)) {

@@ -297,75 +297,71 @@ async fn s8_a_balance_that_flips_with_each_run_changes_the_hold_once_an_hour_at_
 
 #[tokio::test]
 async fn explorer_a_reminder_disturbed_at_any_request_is_sent_once() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let found = explore(
-            "reminder",
-            "usage-puller",
-            disturbances,
-            async || {
-                let world = World::start().await;
-                let tenant = in_grace(&world).await;
-                let clock = &world.stack.clock;
-                clock.advance_to(clock.now() + SignedDuration::from_mins(31));
-                (world, tenant)
-            },
-            async |world: &World, tenant: &Tenant| world.pull(tenant).await,
-            async |world: &World, tenant: &Tenant| {
-                world.pull(tenant).await;
-                minutes(world, 20).await;
-            },
-            async |world: &World, tenant: &Tenant| {
-                let sent = world.event_ids(&tenant.id, "tenant.reminded");
-                let next = at(&world.show(tenant).await, "/standing/next_action_at");
-                let began = at(&world.show(tenant).await, "/standing/since");
-                let mut wrong = Vec::new();
-                if sent.len() != 1 {
-                    wrong.push(format!("reminders: {}", sent.len()));
-                }
-                if next != began + SignedDuration::from_mins(60) {
-                    wrong.push(format!("next action at {next}"));
-                }
-                wrong
-            },
-        );
-        found.await.assert_sound();
-    }
+    let found = explore(
+        "reminder",
+        "usage-puller",
+        Disturbance::ALL,
+        async || {
+            let world = World::start().await;
+            let tenant = in_grace(&world).await;
+            let clock = &world.stack.clock;
+            clock.advance_to(clock.now() + SignedDuration::from_mins(31));
+            (world, tenant)
+        },
+        async |world: &World, tenant: &Tenant| world.pull(tenant).await,
+        async |world: &World, tenant: &Tenant| {
+            world.pull(tenant).await;
+            minutes(world, 20).await;
+        },
+        async |world: &World, tenant: &Tenant| {
+            let sent = world.event_ids(&tenant.id, "tenant.reminded");
+            let next = at(&world.show(tenant).await, "/standing/next_action_at");
+            let began = at(&world.show(tenant).await, "/standing/since");
+            let mut wrong = Vec::new();
+            if sent.len() != 1 {
+                wrong.push(format!("reminders: {}", sent.len()));
+            }
+            if next != began + SignedDuration::from_mins(60) {
+                wrong.push(format!("next action at {next}"));
+            }
+            wrong
+        },
+    );
+    found.await.assert_sound();
 }
 
 #[tokio::test]
 async fn explorer_a_decision_disturbed_at_any_request_is_made_once_and_followed() {
     let decision = || json!({ "exemption": "never_suspend", "reason": "hospital" });
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let found = explore(
-            "dunning decision",
-            "provisioning",
-            disturbances,
-            async || {
-                let world = World::start().await;
-                let tenant = in_grace(&world).await;
-                minutes(&world, 132).await;
-                (world, tenant)
-            },
-            async |world: &World, tenant: &Tenant| {
-                decide(world, tenant, decision()).await;
-            },
-            async |world: &World, tenant: &Tenant| {
-                decide(world, tenant, decision()).await;
-                minutes(world, 20).await;
-            },
-            async |world: &World, tenant: &Tenant| {
-                let mut wrong = Vec::new();
-                let told = world.event_ids(&tenant.id, "tenant.dunning_changed");
-                if told.len() != 1 {
-                    wrong.push(format!("told {} times", told.len()));
-                }
-                let held = holds(world, tenant).await;
-                if !held.is_empty() {
-                    wrong.push(format!("held: {held:?}"));
-                }
-                wrong
-            },
-        );
-        found.await.assert_sound();
-    }
+    let found = explore(
+        "dunning decision",
+        "provisioning",
+        Disturbance::ALL,
+        async || {
+            let world = World::start().await;
+            let tenant = in_grace(&world).await;
+            minutes(&world, 132).await;
+            (world, tenant)
+        },
+        async |world: &World, tenant: &Tenant| {
+            decide(world, tenant, decision()).await;
+        },
+        async |world: &World, tenant: &Tenant| {
+            decide(world, tenant, decision()).await;
+            minutes(world, 20).await;
+        },
+        async |world: &World, tenant: &Tenant| {
+            let mut wrong = Vec::new();
+            let told = world.event_ids(&tenant.id, "tenant.dunning_changed");
+            if told.len() != 1 {
+                wrong.push(format!("told {} times", told.len()));
+            }
+            let held = holds(world, tenant).await;
+            if !held.is_empty() {
+                wrong.push(format!("held: {held:?}"));
+            }
+            wrong
+        },
+    );
+    found.await.assert_sound();
 }

@@ -208,156 +208,144 @@ async fn moved_once(world: &World, case: &Case) -> Vec<String> {
 
 #[tokio::test]
 async fn explorer_numbers_that_arrive_are_recorded_and_configured_once() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let arrival = explore(
-            "migration, arrival",
-            "provisioning",
-            disturbances,
-            about_to_arrive,
-            ten_minutes,
-            finish,
-            moved_once,
-        );
-        arrival.await.assert_sound();
-    }
+    let arrival = explore(
+        "migration, arrival",
+        "provisioning",
+        Disturbance::ALL,
+        about_to_arrive,
+        ten_minutes,
+        finish,
+        moved_once,
+    );
+    arrival.await.assert_sound();
 }
 
 #[tokio::test]
 async fn explorer_a_key_is_handed_over_once() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let handed = explore(
-            "migration, credentials",
-            "provisioning",
-            disturbances,
-            about_to_hand_over,
-            hand_over,
-            finish,
-            moved_once,
-        );
-        handed.await.assert_sound();
-    }
+    let handed = explore(
+        "migration, credentials",
+        "provisioning",
+        Disturbance::ALL,
+        about_to_hand_over,
+        hand_over,
+        finish,
+        moved_once,
+    );
+    handed.await.assert_sound();
 }
 
 #[tokio::test]
 async fn explorer_a_split_moves_its_numbers_once() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let split = explore(
-            "migration, split",
-            "provisioning",
-            disturbances,
-            about_to_split,
-            cut_over,
-            finish_split,
-            moved_once,
-        );
-        split.await.assert_sound();
-    }
+    let split = explore(
+        "migration, split",
+        "provisioning",
+        Disturbance::ALL,
+        about_to_split,
+        cut_over,
+        finish_split,
+        moved_once,
+    );
+    split.await.assert_sound();
 }
 
 #[tokio::test]
 async fn explorer_a_rollback_brings_its_numbers_back_once() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let back = explore(
-            "migration, rollback",
-            "provisioning",
-            disturbances,
-            about_to_roll_back,
-            roll_back,
-            finish_rollback,
-            moved_once,
-        );
-        back.await.assert_sound();
-    }
+    let back = explore(
+        "migration, rollback",
+        "provisioning",
+        Disturbance::ALL,
+        about_to_roll_back,
+        roll_back,
+        finish_rollback,
+        moved_once,
+    );
+    back.await.assert_sound();
 }
 
 /// An acceptance that was cut off is found again by its key, with one tenant and one subaccount.
 #[tokio::test]
 async fn explorer_a_migration_is_accepted_once_with_the_subaccount_made_for_it() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let accepted = explore(
-            "migration, acceptance",
-            "provisioning",
-            disturbances,
-            async || {
-                let world = world().await;
-                let plan = world.plan(0).await;
-                let losing = world.simulate("/foreign_accounts", &json!({})).await;
-                let body = json!({
-                    "kind": "external", "client": { "name": "Acme", "plan_id": plan },
-                    "client_email": "owner@acme.example", "account_sid": losing.text("/sid"),
-                    "numbers": [{ "phone_number": ONE }],
-                });
-                (world, body)
-            },
-            async |world, body| {
-                world.post_as("/v1/migrations", "move", body).await;
-            },
-            async |world, body| {
-                for _ in 0..3 {
-                    world.pass(SignedDuration::from_mins(10)).await;
-                    let again = world.post_as("/v1/migrations", "move", body).await;
-                    assert_eq!(again.status, 201, "{again:?}");
-                }
-            },
-            async |world, _| {
-                let mut wrong = Vec::new();
-                let list = world.get("/v1/migrations").await;
-                let all = list.body["migrations"].as_array().unwrap().clone();
-                if all.len() != 1 || all[0]["state"] != "preflight_ok" {
-                    wrong.push(format!("migrations: {all:?}"));
-                }
-                if world.open_subaccounts() != 1 {
-                    wrong.push(format!("{} subaccounts", world.open_subaccounts()));
-                }
-                wrong
-            },
-        );
-        accepted.await.assert_sound();
-    }
+    let accepted = explore(
+        "migration, acceptance",
+        "provisioning",
+        Disturbance::ALL,
+        async || {
+            let world = world().await;
+            let plan = world.plan(0).await;
+            let losing = world.simulate("/foreign_accounts", &json!({})).await;
+            let body = json!({
+                "kind": "external", "client": { "name": "Acme", "plan_id": plan },
+                "client_email": "owner@acme.example", "account_sid": losing.text("/sid"),
+                "numbers": [{ "phone_number": ONE }],
+            });
+            (world, body)
+        },
+        async |world, body| {
+            world.post_as("/v1/migrations", "move", body).await;
+        },
+        async |world, body| {
+            for _ in 0..3 {
+                world.pass(SignedDuration::from_mins(10)).await;
+                let again = world.post_as("/v1/migrations", "move", body).await;
+                assert_eq!(again.status, 201, "{again:?}");
+            }
+        },
+        async |world, _| {
+            let mut wrong = Vec::new();
+            let list = world.get("/v1/migrations").await;
+            let all = list.body["migrations"].as_array().unwrap().clone();
+            if all.len() != 1 || all[0]["state"] != "preflight_ok" {
+                wrong.push(format!("migrations: {all:?}"));
+            }
+            if world.open_subaccounts() != 1 {
+                wrong.push(format!("{} subaccounts", world.open_subaccounts()));
+            }
+            wrong
+        },
+    );
+    accepted.await.assert_sound();
 }
 
 /// Naming members that was cut off is repeated, and says the same.
 #[tokio::test]
 async fn explorer_members_are_named_once() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let named = explore(
-            "shared subaccount, members",
-            "provisioning",
-            disturbances,
-            async || {
-                let world = world().await;
-                let tenant = world.tenant("One", "50").await;
-                world.pass(SignedDuration::from_mins(10)).await;
-                let account_sid = world.make_subaccount("Everybody's").await;
-                let number = json!({ "phone_number": ONE });
-                let (sid, _) = number_from_nowhere(&world, &account_sid, number).await;
-                (world, (tenant, account_sid, sid))
-            },
-            async |world, (tenant, account_sid, _)| {
-                let members = json!({ "members": { tenant.id.clone(): [ONE] } });
-                let place = format!("/v1/shared-subaccounts/{account_sid}");
-                ask(world, Method::PUT, &place, &members).await;
-            },
-            async |world, (tenant, account_sid, _)| {
-                let members = json!({ "members": { tenant.id.clone(): [ONE] } });
-                let place = format!("/v1/shared-subaccounts/{account_sid}");
-                let again = ask(world, Method::PUT, &place, &members).await;
-                assert_eq!(again.status, 200, "{again:?}");
-            },
-            async |world, (tenant, account_sid, sid)| {
-                let sid = PhoneNumberSid::parse(sid).unwrap();
-                let record = world.store().number(&sid).await.unwrap().unwrap();
-                let is_so = record.holdings.len() == 1
-                    && record.holdings[0].account_sid.as_str() == account_sid
-                    && record.holdings[0]
-                        .tenant
-                        .as_ref()
-                        .map(domain::ids::TenantId::as_str)
-                        == Some(tenant.id.as_str());
-                let wrong = (!is_so).then(|| format!("{:?}", record.holdings));
-                wrong.into_iter().collect()
-            },
-        );
-        named.await.assert_sound();
-    }
+    let named = explore(
+        "shared subaccount, members",
+        "provisioning",
+        Disturbance::ALL,
+        async || {
+            let world = world().await;
+            let tenant = world.tenant("One", "50").await;
+            world.pass(SignedDuration::from_mins(10)).await;
+            let account_sid = world.make_subaccount("Everybody's").await;
+            let number = json!({ "phone_number": ONE });
+            let (sid, _) = number_from_nowhere(&world, &account_sid, number).await;
+            (world, (tenant, account_sid, sid))
+        },
+        async |world, (tenant, account_sid, _)| {
+            let members = json!({ "members": { tenant.id.clone(): [ONE] } });
+            let place = format!("/v1/shared-subaccounts/{account_sid}");
+            ask(world, Method::PUT, &place, &members).await;
+        },
+        async |world, (tenant, account_sid, _)| {
+            let members = json!({ "members": { tenant.id.clone(): [ONE] } });
+            let place = format!("/v1/shared-subaccounts/{account_sid}");
+            let again = ask(world, Method::PUT, &place, &members).await;
+            assert_eq!(again.status, 200, "{again:?}");
+        },
+        async |world, (tenant, account_sid, sid)| {
+            let sid = PhoneNumberSid::parse(sid).unwrap();
+            let record = world.store().number(&sid).await.unwrap().unwrap();
+            let is_so = record.holdings.len() == 1
+                && record.holdings[0].account_sid.as_str() == account_sid
+                && record.holdings[0]
+                    .tenant
+                    .as_ref()
+                    .map(domain::ids::TenantId::as_str)
+                    == Some(tenant.id.as_str());
+            let wrong = (!is_so).then(|| format!("{:?}", record.holdings));
+            wrong.into_iter().collect()
+        },
+    );
+    named.await.assert_sound();
 }

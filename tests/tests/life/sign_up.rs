@@ -196,75 +196,71 @@ async fn ask_for_everything(world: &World, plan: &String) -> Answer {
 
 #[tokio::test]
 async fn explorer_a_sign_up_with_everything_disturbed_at_any_request_makes_each_part_once() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let found = explore(
-            "sign-up with everything",
-            "provisioning",
-            disturbances,
-            signing_up,
-            async |world: &World, plan: &String| {
-                ask_for_everything(world, plan).await;
-            },
-            async |world: &World, plan: &String| {
-                world.pass(SignedDuration::from_mins(2)).await;
-                ask_for_everything(world, plan).await;
-                world.pass(SignedDuration::from_mins(15)).await;
-            },
-            async |world: &World, _: &String| {
-                let mut wrong = Vec::new();
-                let listed = world.get("/v1/tenants").await;
-                let tenants = listed.body["tenants"].as_array().cloned();
-                let tenants = tenants.unwrap_or_default();
-                if tenants.len() != 1 || tenants[0]["lifecycle"] != "active" {
-                    return vec![format!("tenants: {tenants:?}")];
-                }
-                if tenants[0]["balance"] != "5" {
-                    wrong.push(format!("the balance is {}", tenants[0]["balance"]));
-                }
-                let tenant = Tenant {
-                    id: tenants[0]["id"].as_str().unwrap_or_default().to_owned(),
-                    account_sid: String::new(),
-                };
-                let held = numbers(world, &tenant).await.len();
-                if held != 2 {
-                    wrong.push(format!("{held} numbers"));
-                }
-                if world.open_subaccounts() != 1 {
-                    wrong.push(format!("{} subaccounts", world.open_subaccounts()));
-                }
-                wrong.extend(world.tenant_violations(&tenant.id).await);
-                wrong
-            },
-        );
-        found.await.assert_sound();
-    }
+    let found = explore(
+        "sign-up with everything",
+        "provisioning",
+        Disturbance::ALL,
+        signing_up,
+        async |world: &World, plan: &String| {
+            ask_for_everything(world, plan).await;
+        },
+        async |world: &World, plan: &String| {
+            world.pass(SignedDuration::from_mins(2)).await;
+            ask_for_everything(world, plan).await;
+            world.pass(SignedDuration::from_mins(15)).await;
+        },
+        async |world: &World, _: &String| {
+            let mut wrong = Vec::new();
+            let listed = world.get("/v1/tenants").await;
+            let tenants = listed.body["tenants"].as_array().cloned();
+            let tenants = tenants.unwrap_or_default();
+            if tenants.len() != 1 || tenants[0]["lifecycle"] != "active" {
+                return vec![format!("tenants: {tenants:?}")];
+            }
+            if tenants[0]["balance"] != "5" {
+                wrong.push(format!("the balance is {}", tenants[0]["balance"]));
+            }
+            let tenant = Tenant {
+                id: tenants[0]["id"].as_str().unwrap_or_default().to_owned(),
+                account_sid: String::new(),
+            };
+            let held = numbers(world, &tenant).await.len();
+            if held != 2 {
+                wrong.push(format!("{held} numbers"));
+            }
+            if world.open_subaccounts() != 1 {
+                wrong.push(format!("{} subaccounts", world.open_subaccounts()));
+            }
+            wrong.extend(world.tenant_violations(&tenant.id).await);
+            wrong
+        },
+    );
+    found.await.assert_sound();
 }
 
 #[tokio::test]
 async fn explorer_taking_a_failed_sign_up_back_disturbed_at_any_request_leaves_nothing_open() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let found = explore(
-            "undo",
-            "provisioning",
-            disturbances,
-            async || {
-                let world = World::start().await;
-                doomed(&world).await;
-                (world, ())
-            },
-            async |world: &World, (): &()| world.pass(SignedDuration::from_mins(10)).await,
-            async |world: &World, (): &()| world.pass(SignedDuration::from_mins(40)).await,
-            async |world: &World, (): &()| {
-                let listed = world.get("/v1/tenants?status=provisioning").await;
-                let closed = listed.body["tenants"][0]["twilio_status"] == "closed";
-                match (closed, world.open_subaccounts()) {
-                    (true, 0) => Vec::new(),
-                    (_, open) => vec![format!("{open} open, {:?}", listed.body)],
-                }
-            },
-        );
-        found.await.assert_sound();
-    }
+    let found = explore(
+        "undo",
+        "provisioning",
+        Disturbance::ALL,
+        async || {
+            let world = World::start().await;
+            doomed(&world).await;
+            (world, ())
+        },
+        async |world: &World, (): &()| world.pass(SignedDuration::from_mins(10)).await,
+        async |world: &World, (): &()| world.pass(SignedDuration::from_mins(40)).await,
+        async |world: &World, (): &()| {
+            let listed = world.get("/v1/tenants?status=provisioning").await;
+            let closed = listed.body["tenants"][0]["twilio_status"] == "closed";
+            match (closed, world.open_subaccounts()) {
+                (true, 0) => Vec::new(),
+                (_, open) => vec![format!("{open} open, {:?}", listed.body)],
+            }
+        },
+    );
+    found.await.assert_sound();
 }
 
 #[tokio::test]
@@ -357,36 +353,34 @@ async fn a_restricted_key_can_do_what_its_policy_says_and_nothing_else() {
 
 #[tokio::test]
 async fn explorer_a_restricted_key_disturbed_at_any_request_leaves_no_orphan() {
-    for disturbances in [Disturbance::KILLED, Disturbance::LOST] {
-        let found = explore(
-            "restricted key",
-            "provisioning",
-            disturbances,
-            async || {
-                let world = World::start().await;
-                let tenant = world.tenant("Acme", "10").await;
-                (world, tenant)
-            },
-            restricted,
-            restricted,
-            async |world: &World, tenant: &Tenant| {
-                let listed = world.get(&path(tenant, "/api-keys")).await;
-                let known = listed.body["api_keys"].as_array().map_or(0, Vec::len);
-                let token = world.auth_token(&tenant.account_sid);
-                let own = (tenant.account_sid.as_str(), token.as_str());
-                let query = format!("/iam/v1/Keys?AccountSid={}", tenant.account_sid);
-                let at_twilio = world.twilio(own, Method::GET, &query, &[]).await;
-                let there = at_twilio.body["keys"].as_array().map_or(0, Vec::len);
-                // The provisioning's key and this one.
-                if (known, there) == (2, 2) {
-                    Vec::new()
-                } else {
-                    vec![format!("{known} keys are recorded, {there} exist")]
-                }
-            },
-        );
-        found.await.assert_sound();
-    }
+    let found = explore(
+        "restricted key",
+        "provisioning",
+        Disturbance::ALL,
+        async || {
+            let world = World::start().await;
+            let tenant = world.tenant("Acme", "10").await;
+            (world, tenant)
+        },
+        restricted,
+        restricted,
+        async |world: &World, tenant: &Tenant| {
+            let listed = world.get(&path(tenant, "/api-keys")).await;
+            let known = listed.body["api_keys"].as_array().map_or(0, Vec::len);
+            let token = world.auth_token(&tenant.account_sid);
+            let own = (tenant.account_sid.as_str(), token.as_str());
+            let query = format!("/iam/v1/Keys?AccountSid={}", tenant.account_sid);
+            let at_twilio = world.twilio(own, Method::GET, &query, &[]).await;
+            let there = at_twilio.body["keys"].as_array().map_or(0, Vec::len);
+            // The provisioning's key and this one.
+            if (known, there) == (2, 2) {
+                Vec::new()
+            } else {
+                vec![format!("{known} keys are recorded, {there} exist")]
+            }
+        },
+    );
+    found.await.assert_sound();
 }
 
 async fn restricted(world: &World, tenant: &Tenant) {
