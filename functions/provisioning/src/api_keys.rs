@@ -114,9 +114,19 @@ impl KeyMaker<'_> {
         });
         let names: BTreeSet<&str> = issued.iter().map(|key| key.name.as_str()).collect();
         let listed = listed.await?;
-        let late = names.iter().map(|name| orphans(&listed, &issued, name));
-        let late: Vec<KeySid> = late.flatten().collect();
-        if late.is_empty() {
+        let late = |listed: &[Key]| -> Vec<KeySid> {
+            let late = names.iter().map(|name| orphans(listed, &issued, name));
+            late.flatten().collect()
+        };
+        let mut found: Vec<(KeySid, bool)> =
+            late(&listed).into_iter().map(|sid| (sid, false)).collect();
+        if issued.iter().any(|key| key.policy.is_some()) {
+            let restricted = late(&self.restricted().await?);
+            let known = |sid: &KeySid| listed.iter().any(|key| key.sid == *sid);
+            let restricted = restricted.into_iter().filter(|sid| !known(sid));
+            found.extend(restricted.map(|sid| (sid, true)));
+        }
+        if found.is_empty() {
             return Ok(0);
         }
         match self.app.store.update_tenant(tenant).await {
@@ -127,10 +137,10 @@ impl KeyMaker<'_> {
             }
             Err(error) => return Err(error.into()),
         }
-        for key in &late {
-            self.delete(key).await?;
+        for (key, is_restricted) in &found {
+            self.unmake(key, *is_restricted).await?;
         }
-        Ok(late.len())
+        Ok(found.len())
     }
 
     /// Creates a key. After an unknown outcome what may have been made is deleted, for its secret is lost.
@@ -163,19 +173,23 @@ impl KeyMaker<'_> {
     }
 
     async fn delete_restricted_orphans(&self, name: &str) -> Result<(), StepError> {
-        let own = self.own().await?;
         let issued = self.app.store.issued_keys(self.tenant).await?;
+        for orphan in orphans(&self.restricted().await?, &issued, name) {
+            self.unmake(&orphan, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Keys of both kinds, as the subaccount itself sees them.
+    async fn restricted(&self) -> Result<Vec<Key>, StepError> {
+        let own = self.own().await?;
         let listed = self.app.twilio.list_iam_keys(&own).await?;
         let listed = listed.into_iter().map(|key| Key {
             sid: key.sid,
             friendly_name: key.friendly_name.unwrap_or_default(),
             date_created: key.date_created,
         });
-        let listed: Vec<Key> = listed.collect();
-        for orphan in orphans(&listed, &issued, name) {
-            self.app.twilio.delete_iam_key(&own, &orphan).await?;
-        }
-        Ok(())
+        Ok(listed.collect())
     }
 
     /// Creates a restricted key. After an unknown outcome what may have been made is deleted.
@@ -187,6 +201,8 @@ impl KeyMaker<'_> {
             match created.await {
                 Ok(key) => return Ok((key.sid, key.secret)),
                 Err(error @ twilio::Error::UnknownOutcome { .. }) => {
+                    // It may land after this look: the janitor looks once more.
+                    self.look_again().await?;
                     self.delete_restricted_orphans(name).await?;
                     unknown = Some(error);
                 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::explorer::{Disturbance, explore};
+use tests::explorer::{Disturbance, explore, explore_singles};
 use tests::{Answer, Tenant, World};
 
 use super::support::{ask, holds, number_from_nowhere, path, pay, tenant_on, told};
@@ -297,10 +297,9 @@ async fn s8_a_balance_that_flips_with_each_run_changes_the_hold_once_an_hour_at_
 
 #[tokio::test]
 async fn explorer_a_reminder_disturbed_at_any_request_is_sent_once() {
-    let found = explore(
+    let found = explore_singles(
         "reminder",
         "usage-puller",
-        Disturbance::ALL,
         async || {
             let world = World::start().await;
             let tenant = in_grace(&world).await;

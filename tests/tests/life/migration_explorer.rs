@@ -5,7 +5,7 @@ use domain::ids::{AccountSid, PhoneNumberSid};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::json;
-use tests::explorer::{Disturbance, explore};
+use tests::explorer::explore_singles;
 use tests::{Tenant, World};
 
 use super::migrations::{ONE, TWO, act, filed, shown, states, until_it_goes_on, world};
@@ -208,10 +208,9 @@ async fn moved_once(world: &World, case: &Case) -> Vec<String> {
 
 #[tokio::test]
 async fn explorer_numbers_that_arrive_are_recorded_and_configured_once() {
-    let arrival = explore(
+    let arrival = explore_singles(
         "migration, arrival",
         "provisioning",
-        Disturbance::ALL,
         about_to_arrive,
         ten_minutes,
         finish,
@@ -222,10 +221,9 @@ async fn explorer_numbers_that_arrive_are_recorded_and_configured_once() {
 
 #[tokio::test]
 async fn explorer_a_key_is_handed_over_once() {
-    let handed = explore(
+    let handed = explore_singles(
         "migration, credentials",
         "provisioning",
-        Disturbance::ALL,
         about_to_hand_over,
         hand_over,
         finish,
@@ -236,10 +234,9 @@ async fn explorer_a_key_is_handed_over_once() {
 
 #[tokio::test]
 async fn explorer_a_split_moves_its_numbers_once() {
-    let split = explore(
+    let split = explore_singles(
         "migration, split",
         "provisioning",
-        Disturbance::ALL,
         about_to_split,
         cut_over,
         finish_split,
@@ -250,10 +247,9 @@ async fn explorer_a_split_moves_its_numbers_once() {
 
 #[tokio::test]
 async fn explorer_a_rollback_brings_its_numbers_back_once() {
-    let back = explore(
+    let back = explore_singles(
         "migration, rollback",
         "provisioning",
-        Disturbance::ALL,
         about_to_roll_back,
         roll_back,
         finish_rollback,
@@ -265,10 +261,9 @@ async fn explorer_a_rollback_brings_its_numbers_back_once() {
 /// An acceptance that was cut off is found again by its key, with one tenant and one subaccount.
 #[tokio::test]
 async fn explorer_a_migration_is_accepted_once_with_the_subaccount_made_for_it() {
-    let accepted = explore(
+    let accepted = explore_singles(
         "migration, acceptance",
         "provisioning",
-        Disturbance::ALL,
         async || {
             let world = world().await;
             let plan = world.plan(0).await;
@@ -309,10 +304,9 @@ async fn explorer_a_migration_is_accepted_once_with_the_subaccount_made_for_it()
 /// Naming members that was cut off is repeated, and says the same.
 #[tokio::test]
 async fn explorer_members_are_named_once() {
-    let named = explore(
+    let named = explore_singles(
         "shared subaccount, members",
         "provisioning",
-        Disturbance::ALL,
         async || {
             let world = world().await;
             let tenant = world.tenant("One", "50").await;

@@ -363,7 +363,7 @@ async fn explorer_a_restricted_key_disturbed_at_any_request_leaves_no_orphan() {
             (world, tenant)
         },
         restricted,
-        restricted,
+        restricted_again,
         async |world: &World, tenant: &Tenant| {
             let listed = world.get(&path(tenant, "/api-keys")).await;
             let known = listed.body["api_keys"].as_array().map_or(0, Vec::len);
@@ -386,4 +386,9 @@ async fn explorer_a_restricted_key_disturbed_at_any_request_leaves_no_orphan() {
 async fn restricted(world: &World, tenant: &Tenant) {
     let body = json!({ "purpose": "reports", "policy": { "allow": ["/twilio/voice/calls/list"] } });
     ask(world, Method::POST, &path(tenant, "/api-keys"), &body).await;
+}
+
+async fn restricted_again(world: &World, tenant: &Tenant) {
+    restricted(world, tenant).await;
+    world.pass(SignedDuration::from_mins(15)).await;
 }
