@@ -144,7 +144,7 @@ async fn split(stack: &Stack, api: &Api, plan_id: &str) -> Result<Migration, Dem
         ("Birch Cafe", "+12125550122"),
     ] {
         let tenant = json!({ "name": name, "plan_id": plan_id });
-        let tenant = api.post("/v1/tenants", name, &tenant).await?;
+        let tenant = api.post("/v1/tenants", number, &tenant).await?;
         let body = json!({ "account_sid": shared, "phone_number": number });
         api.simulate("/numbers", &body).await?;
         let id = text(&tenant["id"])?;
@@ -165,7 +165,7 @@ async fn split(stack: &Stack, api: &Api, plan_id: &str) -> Result<Migration, Dem
 
 /// The platform gets the new credentials, and says that it has them.
 async fn go_live(api: &Api, path: &str, key: &str) -> Result<Migration, DemoError> {
-    let (hand_over, live) = (format!("{key} credentials"), format!("{key} live"));
+    let (hand_over, live) = (format!("{key}-credentials"), format!("{key}-live"));
     api.post(&format!("{path}/credentials"), &hand_over, &json!({}))
         .await?;
     let ended = api.post(&format!("{path}/live"), &live, &json!({})).await?;
