@@ -13,12 +13,11 @@ use domain::numbers::NumberRecord;
 use domain::tenant::{Lifecycle, Tenant};
 use http::StatusCode;
 use jiff::SignedDuration;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::{App, TRIES_MAX, audit};
 use crate::closing::{archive_month, put_lines};
-use crate::extract::{Caller, JsonBody, TenantPath, check_reason};
+use crate::extract::{Caller, JsonBody, Reason, TenantPath, check_reason};
 use crate::lease;
 use crate::numbers::{account_of, held_by};
 use crate::problem::{Answer, Code, Failure, unavailable};
@@ -35,13 +34,6 @@ const ENTRIES: usize = 500;
 const STATEMENTS: usize = 500;
 /// Runs of the suspender that are listed.
 const PROOFS: usize = 500;
-
-/// Why.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reason {
-    reason: String,
-}
 
 /// Asks for an export. One that is under way goes on instead.
 pub async fn request(
@@ -242,11 +234,15 @@ async fn rest(app: &App, tenant: &Tenant, folder: &str) -> Result<(), Failure> {
     let statements = app.store.statements(&tenant.id, None, STATEMENTS).await?;
     let mut stated = Vec::new();
     for statement in &statements {
-        let content = app.store.statement_content(&tenant.id, statement).await;
         // One that is closing has no lines yet.
+        let content = if statement.header.state == domain::statement::State::Closing {
+            None
+        } else {
+            Some(app.store.statement_content(&tenant.id, statement).await?)
+        };
         stated.push(json!({
             "header": as_json(&statement.header)?,
-            "content": content.ok().map(|content| as_json(&content)).transpose()?,
+            "content": content.map(|content| as_json(&content)).transpose()?,
         }));
     }
     put_lines(app, folder, "statements", "all", &stated).await?;

@@ -188,6 +188,14 @@ pub fn page_limit(limit: Option<usize>, default: usize, max: usize) -> Result<us
     }
 }
 
+/// A body that only says why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// For people and the audit.
+    pub reason: String,
+}
+
 /// A reason for people: 1 to 200 printable characters.
 pub fn check_reason(reason: &str) -> Result<(), Failure> {
     if is_printable(reason, REASON_MAX) {

@@ -16,14 +16,13 @@ use domain::tenant::{Lifecycle, Tenant};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use serde_json::json;
 use twilio::auth_tokens::EmailNotification;
 use twilio::{RejectReason, SubaccountCredentials};
 
 use crate::app::{App, TRIES_MAX, audit};
 use crate::digest::hex_sha256;
-use crate::extract::{Caller, JsonBody, TenantPath, check_reason};
+use crate::extract::{Caller, JsonBody, Reason, TenantPath, check_reason};
 use crate::lease;
 use crate::problem::{Answer, Failure, internal, unavailable};
 use crate::saga::{BACKGROUND_BUDGET, CLIENT_BUDGET, later};
@@ -34,13 +33,6 @@ use crate::view;
 const ROUNDS_MAX: u32 = 16;
 /// Characters of a fingerprint: 64 bits tell two tokens apart and give nothing away.
 const FINGERPRINT: usize = 16;
-
-/// Why.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reason {
-    reason: String,
-}
 
 /// Whose token a run rotates, with the row that says how far it is.
 enum Subject {

@@ -4,7 +4,7 @@ use domain::ids::NumberOrderId;
 use domain::lots::PRIORITY_DEFAULT;
 use domain::numbers::{NumberAct, OrderState};
 use domain::provisioning::{NumberWish, Step, TrialCredit, TrialMoment};
-use domain::tenant::Tenant;
+use domain::tenant::{Lifecycle, Tenant};
 use domain::wallet::Wallet;
 use domain::wallet_acts::{Act, Acted, Terms, decide};
 use jiff::{SignedDuration, Timestamp};
@@ -190,7 +190,11 @@ fn act_of(credit: TrialCredit, now: Timestamp) -> Act {
 
 /// When a trial credit is still to be given.
 pub(crate) fn trial_credit_due_at(tenant: &Tenant) -> Option<Timestamp> {
-    let credit = tenant.options.trial_credit?;
+    // Who is leaving, or gone, tries nothing any more.
+    let credit = tenant
+        .options
+        .trial_credit
+        .filter(|_| tenant.lifecycle == Lifecycle::Active)?;
     let activated_at = tenant.activated_at?;
     (tenant.trial_credited_at.is_none()).then(|| credit.due_at(activated_at))
 }

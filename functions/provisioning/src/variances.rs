@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::{App, TRIES_MAX, day_of};
 use crate::days::Days;
-use crate::extract::{Caller, JsonBody, Params, check_reason};
+use crate::extract::{Caller, JsonBody, Params, Reason, check_reason};
 use crate::problem::{Answer, Code, unavailable};
 use crate::view;
 
@@ -38,13 +38,6 @@ pub struct ListParams {
     from: Option<String>,
     to: Option<String>,
     state: Option<VarianceState>,
-}
-
-/// Why a variance does not matter.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reason {
-    reason: String,
 }
 
 /// Has days compared within minutes.

@@ -392,3 +392,21 @@ async fn restricted_again(world: &World, tenant: &Tenant) {
     restricted(world, tenant).await;
     world.pass(SignedDuration::from_mins(15)).await;
 }
+
+#[tokio::test]
+async fn a_tenant_that_was_closed_in_its_trial_gets_no_credit_any_more() {
+    let world = World::start().await;
+    let trial = json!({ "amount": "7.50", "when": "after_trial", "trial_days": 4 });
+    let answer = sign_up(&world, json!({ "trial_credit": trial })).await;
+    let tenant = tenant_of(&answer);
+    let goodbye = json!({ "reason": "over", "confirm": "Acme", "settle_hours": 0 });
+    let closed = ask(&world, Method::POST, &path(&tenant, "/close"), &goodbye).await;
+    assert_eq!(closed.status, 202, "{closed:?}");
+    world.pass(SignedDuration::from_hours(5 * 24)).await;
+    let shown = world.show(&tenant).await;
+    assert_eq!(
+        (shown.text("/lifecycle"), shown.text("/balance")),
+        ("closed".to_owned(), "0".to_owned()),
+        "{shown:?}"
+    );
+}

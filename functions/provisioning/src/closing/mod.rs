@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use twilio::{CallFilter, CallStatus, IncomingNumber};
 
 use crate::app::{App, TRIES_MAX, audit};
-use crate::extract::{Caller, JsonBody, TenantPath, check_reason};
+use crate::extract::{Caller, JsonBody, Reason, TenantPath, check_reason};
 use crate::money_act::wallet_of;
 use crate::numbers::{Accepted, account_of, facts, held_by};
 use crate::problem::{Answer, Code, Failure, unavailable};
@@ -57,13 +57,6 @@ pub struct Goodbye {
     release_numbers: Vec<PhoneNumberSid>,
     remainder: Option<Remainder>,
     settle_hours: Option<u16>,
-}
-
-/// Why.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reason {
-    reason: String,
 }
 
 /// Begins to close a tenant, or tells a closing that is blocked what to do instead.

@@ -25,7 +25,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::{App, TRIES_MAX, audit, day_of};
-use crate::extract::{Caller, Item, JsonBody, Params, TenantPath, check_reason, page_limit};
+use crate::extract::{
+    Caller, Item, JsonBody, Params, Reason, TenantPath, check_reason, page_limit,
+};
 use crate::money_act::{wallet_of, with_wallet};
 use crate::problem::{Answer, Code, Failure, internal, unavailable};
 use crate::view;
@@ -51,13 +53,6 @@ pub struct PageParams {
 pub struct ReadParams {
     issue: Option<u32>,
     format: Option<String>,
-}
-
-/// Why something is asked for.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reason {
-    reason: String,
 }
 
 /// A statement with everything that it says, stored or computed now.
